@@ -1,0 +1,13 @@
+//! The wire languages (Anthropic Messages, OpenAI Responses, SSE) and the translation between them. Pure: no IO, no
+//! clock, no randomness, no async.
+//!
+//! Input: bytes and plain values. Output: bytes, typed events, [`failure::Failure`].
+
+pub mod failure;
+pub mod json;
+pub mod openai {
+    //! What OpenAI calls things: Responses requests, items, events, errors.
+    pub mod error;
+}
+pub mod route;
+pub mod surrogates;
