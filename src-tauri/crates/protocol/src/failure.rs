@@ -308,7 +308,9 @@ impl Failure {
             Self::AccountLimit { .. } | Self::RateLimited { .. } => (429, "rate_limit_error"),
             Self::Billing { .. } => (429, "billing_error"),
             Self::Internal { .. } => (500, "api_error"),
-            Self::Upstream { status, .. } => (if (500..600).contains(status) { *status } else { 502 }, "api_error"),
+            Self::Upstream { status, .. } => {
+                (if (500..600).contains(status) { *status } else { 502 }, "api_error")
+            }
             Self::Unreachable { .. } | Self::Truncated | Self::BrokenArguments { .. } => (502, "api_error"),
             Self::Blocked { .. } => (503, "api_error"),
             Self::Stalled { .. } => (504, "api_error"),
@@ -325,7 +327,8 @@ impl Failure {
                 in_words(at - now.unix)
             ),
             Self::AccountLimit { resets_at: None, .. } => {
-                "The ChatGPT usage limit of this account is reached. ChatGPT did not say when it resets.".to_owned()
+                "The ChatGPT usage limit of this account is reached. ChatGPT did not say when it resets."
+                    .to_owned()
             }
             other => other.to_string(),
         }

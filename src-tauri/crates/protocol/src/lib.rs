@@ -8,6 +8,9 @@ pub mod json;
 pub mod openai {
     //! What OpenAI calls things: Responses requests, items, events, errors.
     pub mod error;
+    pub mod event;
+    pub mod item;
 }
 pub mod route;
+pub mod sse;
 pub mod surrogates;

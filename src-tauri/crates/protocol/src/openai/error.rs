@@ -142,7 +142,8 @@ pub fn classify(error: &WireError<'_>, around: Circumstances) -> Failure {
     if is("unsupported_value") && (says("responses-lite") || says("responses lite")) {
         return Failure::WrongDialect { message };
     }
-    if says("instructions are required") || says("instructions are not valid") || says("missing instructions") {
+    if says("instructions are required") || says("instructions are not valid") || says("missing instructions")
+    {
         return Failure::InstructionsWanted { message };
     }
     if is("cyber_policy") || is("bio_policy") || is("invalid_prompt") || is("content_policy_violation") {
