@@ -1,0 +1,43 @@
+# make demo   see Dragoman work, without an account
+# make test   run every test
+#
+# Both install what is missing first (see .ci/setup). `make` alone lists the rest.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test run build setup setup-tests lint audit clean
+SHELL := /bin/bash
+
+# cargo is found also where the shell has not read ~/.cargo/env yet.
+CARGO := . .ci/lib.sh && cargo
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: ## a conversation with a tool round through Dragoman and its demo backend; no account needed
+	@.ci/demo
+
+test: ## every test; ends with one line: N passed, N failed
+	@.ci/test
+
+run: ## start the desktop app, or the headless proxy where there is no display
+	@.ci/start
+
+build: setup ## build everything
+	@$(CARGO) build --workspace --locked
+
+setup: ## install what a build needs
+	@.ci/setup build
+
+setup-tests: ## install what the tests need
+	@.ci/setup test
+
+lint: setup ## formatting and clippy
+	@$(CARGO) fmt --all --check
+	@$(CARGO) lint
+
+audit: ## bans, licences, sources and advisories with cargo-deny, where it is installed
+	@.ci/audit
+
+clean: ## remove everything that was built or installed under target/
+	@$(CARGO) clean
+	@rm -rf target
