@@ -1,1 +1,27 @@
-//! placeholder while the house is being built
+//! Everything that talks to a model backend: the client, who we say we are, the model catalog, limits, accounts, token
+//! stores, and the built-in demo backend.
+//!
+//! Input: a [`Turn`], that is a Responses body and where it goes. Output: an [`EventStream`] of raw SSE bytes, or a
+//! [`dragoman_protocol::failure::Failure`]. Invariants: only [`Client`] opens connections; whatever can be mended is
+//! mended before the first event that commits has been handed out, and nothing is repeated after that; no secret can
+//! be printed. Not here: translation (protocol), rendering for a client (proxy), settings files (app).
+
+mod accounts;
+mod attempt;
+mod catalog;
+mod client;
+mod config;
+mod error;
+mod http;
+mod limits;
+mod stream;
+
+pub use accounts::{AccountKind, AccountState, AccountView};
+pub use attempt::{AccountTag, Attempt, Turn};
+pub use catalog::{Catalog, Model, Source};
+pub use client::Client;
+pub use config::{BackendKind, Compression, Config, TokenStoreKind};
+pub use error::Error;
+pub use http::install_crypto;
+pub use limits::{Credits, LimitWindow, Limits};
+pub use stream::EventStream;
