@@ -111,7 +111,7 @@ class Server:
                 raise Broken(f"dragoman did not print its address within {START_LIMIT} s") from None
             if line is None:
                 raise Broken("dragoman ended before it listened; it said: " + " / ".join(self.said[-5:]))
-            if found := re.search(r"127\.0\.0\.1:(\d+)", line):
+            if found := re.search(r"127\.0\.0\.1:([1-9]\d*)", line):
                 self.port = int(found[1])
 
     @property
@@ -259,9 +259,11 @@ def run_claude(server, program, folder, home):
     command = [program, "-p", PROMPT, "--output-format", "stream-json", "--verbose", "--allowedTools", "Bash(ls:*)"]
     story = Story()
     story.tell("request", f"claude -p “{PROMPT}” → {server.url}")
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    complaints = os.path.join(home, "claude.stderr")
+    with open(complaints, "w", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=file, text=True
+        )
     watchdog = threading.Timer(CLAUDE_LIMIT, process.kill)
     watchdog.start()
     result = None
@@ -269,12 +271,12 @@ def run_claude(server, program, folder, home):
         for line in process.stdout:
             if line.startswith("{"):
                 result = tell_event(story, json.loads(line)) or result
-        complaint = process.stderr.read().strip()
         process.wait()
     finally:
         watchdog.cancel()
     if process.returncode != 0 or result is None or result.get("is_error"):
-        words = (result or {}).get("result") or complaint or f"it ended with {process.returncode}"
+        with open(complaints, encoding="utf-8") as file:
+            words = (result or {}).get("result") or file.read().strip() or f"it ended with {process.returncode}"
         raise Broken(f"Claude Code did not finish: {words}")
     story.tell("done", f"{result.get('num_turns', '?')} turns, {tokens(result.get('usage', {}))}")
     story.require("tool call", "tool result", "answer")
@@ -333,7 +335,7 @@ def main():
         stopped = server.stop()
     if not stopped:
         raise Broken("dragoman did not stop by itself when asked to; it said: " + " / ".join(server.said[-5:]))
-    print("\nDragoman stopped. That was all: nothing was installed, no account was used.")
+    print("\nDragoman stopped. No account was used; what it wrote is in target/demo.")
 
 
 if __name__ == "__main__":
