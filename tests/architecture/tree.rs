@@ -102,11 +102,8 @@ fn manifest(package: &str, text: &str, root: &str) -> Vec<String> {
 /// The lines of one section of a manifest.
 fn section<'a>(name: &str, text: &'a str) -> impl Iterator<Item = &'a str> {
     let head = format!("[{name}]");
-    text.lines()
-        .map(str::trim)
-        .skip_while(move |line| *line != head)
-        .skip(1)
-        .take_while(|line| !line.starts_with('['))
+    let rest = text.lines().map(str::trim).skip_while(move |line| *line != head).skip(1);
+    rest.take_while(|line| !line.starts_with('[')).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 // === As it is ===
