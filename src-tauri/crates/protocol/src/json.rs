@@ -170,9 +170,9 @@ macro_rules! wire_enum {
                 let raw = <&'a serde_json::value::RawValue>::deserialize(deserializer)?;
                 let kind = $crate::json::peek_type(raw).map_err(D::Error::custom)?;
                 match kind.as_ref() {
-                    $( $tag $(| $alias)* => serde_json::from_str(raw.get())
-                        .map(Self::$variant)
-                        .map_err(|error| D::Error::custom($crate::json::without_position(&error))), )*
+                    $( $tag $(| $alias)* => {
+                        $crate::json::nested(raw).map(Self::$variant).map_err(D::Error::custom)
+                    } )*
                     _ => Ok(Self::Unknown { kind, raw }),
                 }
             }
@@ -192,6 +192,43 @@ pub(crate) fn peek_type(raw: &RawValue) -> Result<Cow<'_, str>, String> {
         Ok(tag) => Ok(tag.kind),
         Err(error) if raw.get().starts_with('{') => Err(without_position(&error)),
         Err(_) => Err(format!("invalid type: {}, expected an object", kind_of(raw.get()))),
+    }
+}
+
+/// Parses raw JSON that sits inside other JSON. An error's text begins with `@` and the path within it, so that the
+/// paths of nested levels add up to one (see [`located`]).
+pub(crate) fn nested<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
+    serde_json::from_str(raw.get()).or_else(|_| located(raw.get()))
+}
+
+/// Parses JSON and, if that fails, tells where: `@messages.3.content.0: missing field \`source\``. Slow; meant for the
+/// second look at something that has already failed.
+pub(crate) fn located<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path: Vec<String> = error.path().iter().filter_map(segment).collect();
+        (path.join("."), without_position(error.inner()))
+    });
+    let failed = match parsed {
+        Ok(value) => {
+            deserializer.end().map(|()| value).map_err(|error| (String::new(), without_position(&error)))
+        }
+        Err(failed) => Err(failed),
+    };
+    failed.map_err(|(path, message)| match message.strip_prefix('@') {
+        Some(inner) if path.is_empty() => format!("@{inner}"),
+        Some(inner) if inner.starts_with(": ") => format!("@{path}{inner}"),
+        Some(inner) => format!("@{path}.{inner}"),
+        None => format!("@{path}: {message}"),
+    })
+}
+
+fn segment(segment: &serde_path_to_error::Segment) -> Option<String> {
+    match segment {
+        serde_path_to_error::Segment::Seq { index } => Some(index.to_string()),
+        serde_path_to_error::Segment::Map { key } => Some(key.clone()),
+        serde_path_to_error::Segment::Enum { variant } => Some(variant.clone()),
+        serde_path_to_error::Segment::Unknown => None,
     }
 }
 

@@ -3,6 +3,12 @@
 //!
 //! Input: bytes and plain values. Output: bytes, typed events, [`failure::Failure`].
 
+pub mod anthropic {
+    //! What Anthropic calls things: Messages requests, content blocks, events.
+    pub mod block;
+    pub mod event;
+    pub mod request;
+}
 pub mod failure;
 pub mod json;
 pub mod openai {
@@ -10,7 +16,9 @@ pub mod openai {
     pub mod error;
     pub mod event;
     pub mod item;
+    pub mod request;
 }
 pub mod route;
 pub mod sse;
 pub mod surrogates;
+pub mod translate;

@@ -1,0 +1,338 @@
+//! What a Messages client is told: the events of a stream, and the whole message they add up to.
+//!
+//! Every machine speaks to a [`Sink`]. [`SseSink`] writes the stream; [`MessageSink`] folds the same events into the
+//! answer of a request without `stream`, so that there is one path. Not here: pings and errors (proxy, `failure.rs`).
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::json::JsonStr;
+use crate::sse;
+
+/// Takes a machine's events.
+pub trait Sink {
+    /// One event, in order.
+    fn event(&mut self, event: StreamEvent<'_>);
+}
+
+/// One event of the stream.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum StreamEvent<'a> {
+    /// The first one.
+    MessageStart {
+        /// The message, still empty.
+        message: MessageHead<'a>,
+    },
+    /// A block begins.
+    ContentBlockStart {
+        /// Its position.
+        index: usize,
+        /// Its kind, still empty.
+        content_block: BlockStart<'a>,
+    },
+    /// A piece of the block.
+    ContentBlockDelta {
+        /// Its position.
+        index: usize,
+        /// The piece.
+        delta: Delta<'a>,
+    },
+    /// The block is complete.
+    ContentBlockStop {
+        /// Its position.
+        index: usize,
+    },
+    /// How it ended.
+    MessageDelta {
+        /// Why the model stopped.
+        delta: StopDelta<'a>,
+        /// The whole, true usage.
+        usage: Usage,
+    },
+    /// The last one.
+    MessageStop,
+}
+
+impl StreamEvent<'_> {
+    /// The name for the SSE `event:` line; Claude Code reads nothing without it (`claude-code.md` §0.9).
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::MessageStart { .. } => "message_start",
+            Self::ContentBlockStart { .. } => "content_block_start",
+            Self::ContentBlockDelta { .. } => "content_block_delta",
+            Self::ContentBlockStop { .. } => "content_block_stop",
+            Self::MessageDelta { .. } => "message_delta",
+            Self::MessageStop => "message_stop",
+        }
+    }
+}
+
+/// The empty message of `message_start`.
+#[derive(Debug, Clone, Serialize)]
+pub struct MessageHead<'a> {
+    /// `msg_…`.
+    pub id: &'a str,
+    /// Always `message`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Always `assistant`.
+    pub role: &'static str,
+    /// The model's name as the client asked for it (S65).
+    pub model: &'a str,
+    /// Always empty here.
+    pub content: [(); 0],
+    /// Always null here.
+    pub stop_reason: Option<StopReason>,
+    /// Always null here.
+    pub stop_sequence: Option<&'a str>,
+    /// An estimate (S29).
+    pub usage: Usage,
+}
+
+impl<'a> MessageHead<'a> {
+    /// A head with an estimate of the input tokens.
+    pub fn new(id: &'a str, model: &'a str, input_tokens: u64) -> Self {
+        let usage = Usage { input_tokens, output_tokens: 1, ..Usage::default() };
+        Self {
+            id,
+            kind: "message",
+            role: "assistant",
+            model,
+            content: [],
+            stop_reason: None,
+            stop_sequence: None,
+            usage,
+        }
+    }
+}
+
+/// The start of a block. What it holds comes in deltas: clients discard it here (`claude-code.md` §0.10).
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum BlockStart<'a> {
+    /// Text.
+    Text {
+        /// Empty.
+        text: &'static str,
+    },
+    /// Thinking.
+    Thinking {
+        /// Empty.
+        thinking: &'static str,
+        /// Empty.
+        signature: &'static str,
+    },
+    /// A tool call.
+    ToolUse {
+        /// The upstream call id.
+        id: &'a str,
+        /// The client's name of the tool.
+        name: &'a str,
+        /// Empty object.
+        input: EmptyObject,
+    },
+}
+
+/// `{}`.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct EmptyObject {}
+
+/// A piece of a block.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Delta<'a> {
+    /// Of a text block.
+    TextDelta {
+        /// The text.
+        text: JsonStr<'a>,
+    },
+    /// Of a thinking block.
+    ThinkingDelta {
+        /// The text.
+        thinking: JsonStr<'a>,
+    },
+    /// Of a thinking block, once, last.
+    SignatureDelta {
+        /// Our envelope.
+        signature: &'a str,
+    },
+    /// Of a tool call.
+    InputJsonDelta {
+        /// A piece of JSON, as a string.
+        partial_json: JsonStr<'a>,
+    },
+}
+
+/// Why the model stopped.
+#[derive(Debug, Clone, Serialize)]
+pub struct StopDelta<'a> {
+    /// The reason.
+    pub stop_reason: StopReason,
+    /// The sequence that was met.
+    pub stop_sequence: Option<Cow<'a, str>>,
+}
+
+/// The reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// It was done.
+    EndTurn,
+    /// It wants a tool's answer.
+    ToolUse,
+    /// It ran out of output.
+    MaxTokens,
+    /// It met one of the client's stop sequences.
+    StopSequence,
+    /// It refused.
+    Refusal,
+}
+
+/// Tokens, Anthropic's way: `input_tokens` without what the cache did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Fresh input.
+    pub input_tokens: u64,
+    /// Written to the cache.
+    pub cache_creation_input_tokens: u64,
+    /// Read from the cache.
+    pub cache_read_input_tokens: u64,
+    /// Output, reasoning included.
+    pub output_tokens: u64,
+}
+
+impl From<crate::openai::event::Usage> for Usage {
+    /// Upstream counts cached input into the input; the client wants the parts (S27). Never negative.
+    fn from(usage: crate::openai::event::Usage) -> Self {
+        let cached = usage.input_tokens_details.cached_tokens.min(usage.input_tokens);
+        let fresh = usage.input_tokens - cached;
+        let written = usage.input_tokens_details.cache_write_tokens.min(fresh);
+        Self {
+            input_tokens: fresh - written,
+            cache_creation_input_tokens: written,
+            cache_read_input_tokens: cached,
+            output_tokens: usage.output_tokens,
+        }
+    }
+}
+
+/// Writes the stream: every event of one upstream read lands in one buffer.
+#[derive(Debug, Default)]
+pub struct SseSink {
+    /// What is to be sent.
+    pub bytes: Vec<u8>,
+}
+
+impl Sink for SseSink {
+    fn event(&mut self, event: StreamEvent<'_>) {
+        sse::encode(&mut self.bytes, event.name(), &event);
+    }
+}
+
+/// Folds the stream into one message.
+#[derive(Debug, Default)]
+pub struct MessageSink {
+    message: Message,
+    partial_json: String,
+    /// Tools whose arguments never became whole JSON (the answer ran out of tokens): left out, never half a call.
+    pub dropped_calls: Vec<String>,
+}
+
+/// The answer of a request without `stream`.
+#[derive(Debug, Default, Serialize)]
+pub struct Message {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    role: &'static str,
+    model: String,
+    content: Vec<MessageBlock>,
+    stop_reason: Option<StopReason>,
+    stop_sequence: Option<String>,
+    usage: Usage,
+}
+
+/// A block of the answer.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum MessageBlock {
+    Text { text: String },
+    Thinking { thinking: String, signature: String },
+    ToolUse { id: String, name: String, input: Box<RawValue> },
+}
+
+impl MessageSink {
+    /// The message as JSON, once the stream has ended.
+    pub fn into_json(self) -> Vec<u8> {
+        serde_json::to_vec(&self.message).unwrap_or_default()
+    }
+}
+
+impl Sink for MessageSink {
+    fn event(&mut self, event: StreamEvent<'_>) {
+        match event {
+            StreamEvent::MessageStart { message } => {
+                self.message = Message {
+                    id: message.id.to_owned(),
+                    kind: message.kind,
+                    role: message.role,
+                    model: message.model.to_owned(),
+                    usage: message.usage,
+                    ..Message::default()
+                };
+            }
+            StreamEvent::ContentBlockStart { content_block, .. } => {
+                self.message.content.push(match content_block {
+                    BlockStart::Text { .. } => MessageBlock::Text { text: String::new() },
+                    BlockStart::Thinking { .. } => {
+                        MessageBlock::Thinking { thinking: String::new(), signature: String::new() }
+                    }
+                    BlockStart::ToolUse { id, name, .. } => MessageBlock::ToolUse {
+                        id: id.to_owned(),
+                        name: name.to_owned(),
+                        input: RawValue::NULL.to_owned(),
+                    },
+                });
+            }
+            StreamEvent::ContentBlockDelta { delta, .. } => match (self.message.content.last_mut(), delta) {
+                (Some(MessageBlock::Text { text }), Delta::TextDelta { text: piece }) => {
+                    text.push_str(&piece.to_text());
+                }
+                (Some(MessageBlock::Thinking { thinking, .. }), Delta::ThinkingDelta { thinking: piece }) => {
+                    thinking.push_str(&piece.to_text());
+                }
+                (
+                    Some(MessageBlock::Thinking { signature, .. }),
+                    Delta::SignatureDelta { signature: whole },
+                ) => {
+                    whole.clone_into(signature);
+                }
+                (Some(MessageBlock::ToolUse { .. }), Delta::InputJsonDelta { partial_json }) => {
+                    self.partial_json.push_str(&partial_json.to_text());
+                }
+                _ => {}
+            },
+            StreamEvent::ContentBlockStop { .. } => {
+                let json = std::mem::take(&mut self.partial_json);
+                if let Some(MessageBlock::ToolUse { name, input, .. }) = self.message.content.last_mut() {
+                    match RawValue::from_string(json) {
+                        Ok(whole) => *input = whole,
+                        Err(_) => {
+                            self.dropped_calls.push(name.clone());
+                            self.message.content.pop();
+                        }
+                    }
+                }
+            }
+            StreamEvent::MessageDelta { delta, usage } => {
+                self.message.stop_reason = Some(delta.stop_reason);
+                self.message.stop_sequence = delta.stop_sequence.map(Cow::into_owned);
+                self.message.usage = usage;
+            }
+            StreamEvent::MessageStop => {}
+        }
+    }
+}

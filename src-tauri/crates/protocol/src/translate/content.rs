@@ -1,0 +1,504 @@
+//! Messages and their content blocks → input items and their parts.
+//!
+//! Order is kept exactly: a message is cut into several items where calls, results or reasoning stand between its text
+//! (R06). Not here: tools, effort, caching (`request.rs`, `tools.rs`).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use super::envelope::Envelope;
+use super::notes::{Notes, What};
+use super::pairs::Pairs;
+use super::tools::upstream_name;
+use crate::anthropic::block::{Block, DocumentBlock, ImageBlock, Source, ToolResultBlock, ToolUseBlock};
+use crate::anthropic::request::{Content, Message, Role};
+use crate::failure::Failure;
+use crate::json::JsonStr;
+use crate::openai::request::{
+    Arguments, CallOutput, InputItem, InputPart, Role as InputRole, SummaryPart, Tool,
+};
+use crate::route::Dialect;
+
+/// First in the output of a tool that failed (R20).
+const ERROR_MARK: &str = "[The tool reported an error]";
+/// The output of a call that was never answered (R24).
+const INTERRUPTED: &str = "[The call was interrupted: it has no result]";
+
+/// Whose ciphertexts can be read, and whether any shall be sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'c> {
+    pub(super) model: &'c str,
+    pub(super) account: &'c str,
+    pub(super) reasoning: bool,
+    pub(super) dialect: Dialect,
+}
+
+/// Writes input items.
+#[derive(Debug)]
+pub(super) struct Writer<'a, 'c> {
+    pub(super) items: Vec<InputItem<'a>>,
+    reader: Reader<'c>,
+    pairs: Pairs<'a>,
+    /// Calls of the message being written that have no result anywhere.
+    unanswered: Vec<Cow<'a, str>>,
+    notes: &'c mut Notes,
+}
+
+impl<'a, 'c> Writer<'a, 'c> {
+    pub(super) fn new(reader: Reader<'c>, pairs: Pairs<'a>, notes: &'c mut Notes) -> Self {
+        Self { items: Vec::new(), reader, pairs, unanswered: Vec::new(), notes }
+    }
+
+    /// The system prompt, as the first developer message (DECISIONS 8).
+    pub(super) fn system(&mut self, content: &Content<'a>) -> Result<(), Failure> {
+        let parts = match content {
+            Content::Text(text) => match strip_billing(text) {
+                Some(text) => vec![InputPart::InputText { text }],
+                None => Vec::new(),
+            },
+            Content::Blocks(blocks) => {
+                let mut parts = Vec::with_capacity(blocks.len());
+                for (b, block) in blocks.iter().enumerate() {
+                    match block {
+                        Block::Text(block) if b == 0 => {
+                            parts
+                                .extend(strip_billing(&block.text).map(|text| InputPart::InputText { text }));
+                        }
+                        other => parts.extend(self.parts(other, Place { message: None, block: b })?),
+                    }
+                }
+                parts
+            }
+        };
+        self.say(InputRole::Developer, parts);
+        Ok(())
+    }
+
+    /// One message. `tools` that appeared with it go in behind its tool results (DECISIONS 11, Lite).
+    pub(super) fn message(
+        &mut self,
+        m: usize,
+        message: &Message<'a>,
+        mut tools: Option<Vec<Tool<'a>>>,
+    ) -> Result<(), Failure> {
+        let first_item = self.items.len();
+        let role = match message.role {
+            Role::User => InputRole::User,
+            Role::Assistant => InputRole::Assistant,
+            Role::System => InputRole::Developer,
+        };
+        match &message.content {
+            Content::Text(text) => {
+                self.load(tools.take());
+                let parts = if text.is_blank() { Vec::new() } else { vec![said(role, text.clone())] };
+                self.say(role, parts);
+            }
+            Content::Blocks(blocks) => {
+                let last_result = blocks.iter().rposition(|block| matches!(block, Block::ToolResult(_)));
+                if last_result.is_none() {
+                    self.load(tools.take());
+                }
+                let mut parts = Vec::new();
+                for (b, block) in blocks.iter().enumerate() {
+                    let place = Place { message: Some(m), block: b };
+                    self.block(role, block, place, &mut parts)?;
+                    if last_result == Some(b) {
+                        self.say(role, std::mem::take(&mut parts));
+                        self.load(tools.take());
+                    }
+                }
+                self.say(role, parts);
+            }
+        }
+        self.close_turn(first_item, m);
+        Ok(())
+    }
+
+    fn block(
+        &mut self,
+        role: InputRole,
+        block: &Block<'a>,
+        place: Place,
+        parts: &mut Vec<InputPart<'a>>,
+    ) -> Result<(), Failure> {
+        match block {
+            Block::Text(block) => {
+                if !block.text.is_blank() {
+                    parts.push(said(role, block.text.clone()));
+                }
+            }
+            Block::ToolUse(call) => {
+                self.say(role, std::mem::take(parts));
+                self.call(call);
+            }
+            Block::ToolResult(result) => match self.pairs.results.pop_front().flatten() {
+                Some(call_id) => {
+                    self.say(role, std::mem::take(parts));
+                    let output = self.output(result, place)?;
+                    self.items.push(InputItem::FunctionCallOutput { call_id, output });
+                }
+                None => {
+                    self.notes.add(
+                        What::Described,
+                        place.to_string(),
+                        format!("a tool result without a call ({}) became text", result.tool_use_id),
+                    );
+                    parts.push(said(
+                        role,
+                        JsonStr::from("[Result of a tool call that is not in this conversation]"),
+                    ));
+                    let content = self.result_parts(result, place)?;
+                    parts.extend(content.into_iter().map(|part| as_said_by(role, part)));
+                }
+            },
+            Block::Thinking(block) if role == InputRole::Assistant => {
+                self.say(role, std::mem::take(parts));
+                self.reasoning(&block.signature, Some(&block.thinking), place);
+            }
+            Block::RedactedThinking(block) if role == InputRole::Assistant => {
+                self.say(role, std::mem::take(parts));
+                self.reasoning(&block.data, None, place);
+            }
+            other => {
+                let described = self.parts(other, place)?;
+                parts.extend(described.into_iter().map(|part| as_said_by(role, part)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reasoning must be followed by what it led to: what is left at the end of a turn leads nowhere (R50). Calls that
+    /// were never answered get an answer that says so (R24).
+    fn close_turn(&mut self, first_item: usize, m: usize) {
+        while self.items.len() > first_item && matches!(self.items.last(), Some(InputItem::Reasoning { .. }))
+        {
+            self.items.pop();
+            self.notes.add(What::Dropped, format!("messages.{m}"), "reasoning that nothing follows");
+        }
+        for call_id in std::mem::take(&mut self.unanswered) {
+            self.notes.add(
+                What::Repaired,
+                format!("messages.{m}"),
+                format!("the call {call_id} has no result; it got one that says so"),
+            );
+            let output = CallOutput::Text(JsonStr::from(INTERRUPTED));
+            self.items.push(InputItem::FunctionCallOutput { call_id, output });
+        }
+    }
+
+    /// A message item, if there is anything to say.
+    fn say(&mut self, role: InputRole, content: Vec<InputPart<'a>>) {
+        if !content.is_empty() {
+            self.items.push(InputItem::Message { role, content });
+        }
+    }
+
+    fn load(&mut self, tools: Option<Vec<Tool<'a>>>) {
+        if let Some(tools) = tools {
+            self.items.push(InputItem::AdditionalTools { role: InputRole::Developer, tools });
+        }
+    }
+
+    fn call(&mut self, call: &ToolUseBlock<'a>) {
+        let Some(paired) = self.pairs.calls.pop_front() else { return };
+        if !paired.answered {
+            self.unanswered.push(paired.id.clone());
+        }
+        self.items.push(InputItem::FunctionCall {
+            call_id: paired.id,
+            name: upstream_name(&call.name),
+            arguments: match call.input {
+                Some(input) if input.get() != "null" => Arguments::Raw(input),
+                _ => Arguments::Empty,
+            },
+        });
+    }
+
+    fn reasoning(&mut self, signature: &Cow<'a, str>, shown: Option<&JsonStr<'a>>, place: Place) {
+        let opened = match signature {
+            Cow::Borrowed(signature) => Envelope::open(signature),
+            Cow::Owned(signature) => Envelope::open(signature).map(Envelope::into_owned),
+        };
+        let why_not = match &opened {
+            None => "thinking that another model or program signed",
+            Some(_) if !self.reader.reasoning => "reasoning that the backend could not read any more",
+            Some(envelope) if envelope.model != self.reader.model => "reasoning of another model",
+            Some(envelope) if envelope.account != self.reader.account => "reasoning of another account",
+            Some(_) => "",
+        };
+        match opened {
+            Some(envelope) if why_not.is_empty() => {
+                let summary = shown
+                    .filter(|text| !text.is_empty())
+                    .map(|text| SummaryPart { kind: "summary_text", text: text.clone() });
+                self.items.push(InputItem::Reasoning {
+                    id: envelope.item_id,
+                    summary: summary.into_iter().collect(),
+                    encrypted_content: envelope.encrypted_content,
+                });
+            }
+            _ => self.notes.add(What::Dropped, place.to_string(), why_not),
+        }
+    }
+
+    /// A result's content as a call's output: plain text where it is nothing else.
+    fn output(&mut self, result: &ToolResultBlock<'a>, place: Place) -> Result<CallOutput<'a>, Failure> {
+        let mut parts = self.result_parts(result, place)?;
+        let only_text = parts.iter().all(|part| matches!(part, InputPart::InputText { .. }));
+        Ok(match parts.len() {
+            0 => CallOutput::Text(JsonStr::from("")),
+            1 if only_text => match parts.pop() {
+                Some(InputPart::InputText { text }) => CallOutput::Text(text),
+                _ => CallOutput::Text(JsonStr::from("")),
+            },
+            _ if only_text => {
+                let texts: Vec<Cow<'_, str>> = parts
+                    .iter()
+                    .filter_map(|part| match part {
+                        InputPart::InputText { text } => Some(text.to_text()),
+                        _ => None,
+                    })
+                    .collect();
+                CallOutput::Text(JsonStr::from(texts.join("\n")))
+            }
+            _ => CallOutput::Parts(parts),
+        })
+    }
+
+    fn result_parts(
+        &mut self,
+        result: &ToolResultBlock<'a>,
+        place: Place,
+    ) -> Result<Vec<InputPart<'a>>, Failure> {
+        let mut parts = Vec::new();
+        if result.is_error == Some(true) {
+            parts.push(InputPart::InputText { text: JsonStr::from(ERROR_MARK) });
+        }
+        if let Some(content) = &result.content {
+            parts.extend(self.content_parts(content, place)?);
+        }
+        Ok(parts)
+    }
+
+    fn content_parts(&mut self, content: &Content<'a>, place: Place) -> Result<Vec<InputPart<'a>>, Failure> {
+        match content {
+            Content::Text(text) if text.is_empty() => Ok(Vec::new()),
+            Content::Text(text) => Ok(vec![InputPart::InputText { text: text.clone() }]),
+            Content::Blocks(blocks) => {
+                let mut parts = Vec::with_capacity(blocks.len());
+                for block in blocks {
+                    parts.extend(self.parts(block, place)?);
+                }
+                Ok(parts)
+            }
+        }
+    }
+
+    /// A block as parts of whatever holds it.
+    fn parts(&mut self, block: &Block<'a>, place: Place) -> Result<Vec<InputPart<'a>>, Failure> {
+        Ok(match block {
+            Block::Text(block) if block.text.is_empty() => Vec::new(),
+            Block::Text(block) => vec![InputPart::InputText { text: block.text.clone() }],
+            Block::Image(image) => vec![self.image(image, place)?],
+            Block::Document(document) => self.document(document, place)?,
+            Block::ToolReference(tool) => {
+                vec![text(format!("The tool {} is loaded and can be called now.", tool.tool_name))]
+            }
+            Block::Thinking(_) | Block::RedactedThinking(_) => {
+                self.notes.add(What::Dropped, place.to_string(), "thinking outside of the model's turn");
+                Vec::new()
+            }
+            Block::ToolUse(call) => {
+                self.pairs.calls.pop_front();
+                vec![self.describe("tool_use", call.input, place)]
+            }
+            Block::ToolResult(result) => {
+                self.pairs.results.pop_front();
+                self.result_parts(result, place)?
+            }
+            Block::Unknown { kind, raw } => vec![self.describe(kind, Some(raw), place)],
+        })
+    }
+
+    /// Readable text for something that upstream has no word for (R15).
+    fn describe(&mut self, kind: &str, raw: Option<&RawValue>, place: Place) -> InputPart<'a> {
+        self.notes.add(What::Described, place.to_string(), format!("a {kind} block became text"));
+        text(format!("[{kind}] {}", raw.map_or("", RawValue::get)))
+    }
+
+    fn image(&mut self, image: &ImageBlock<'a>, place: Place) -> Result<InputPart<'a>, Failure> {
+        let (media_type, data) = match (&image.source, &image.data) {
+            (Some(Source::Base64(source)), _) => (source.media_type.as_deref(), &source.data),
+            (None, Some(data)) => (image.mime_type.as_deref(), data),
+            (Some(Source::Url(source)), _) => {
+                let web = source.url.starts_with("https://") || source.url.starts_with("http://");
+                if !web {
+                    let message = "only http and https addresses can be fetched";
+                    return Err(Failure::invalid(format!("{place}.source.url"), message));
+                }
+                return Ok(self.picture(source.url.clone().into_owned()));
+            }
+            (Some(Source::File(source)), _) => {
+                return Ok(self.file_placeholder("image", &source.file_id, place));
+            }
+            (Some(other), _) => {
+                let message = format_args!("an image can't come from a {} source", other.kind());
+                return Err(Failure::invalid(format!("{place}.source.type"), message));
+            }
+            (None, None) => return Err(Failure::invalid(format!("{place}.source"), "field required")),
+        };
+        let data = data.to_text();
+        let media_type = media_type.unwrap_or_else(|| sniff(&data));
+        if !matches!(media_type, "image/png" | "image/jpeg" | "image/jpg" | "image/gif" | "image/webp") {
+            self.notes.add(What::Described, place.to_string(), format!("an image of type {media_type}"));
+            return Ok(text(format!("[An image of type {media_type}, which this model can't read]")));
+        }
+        Ok(self.picture(data_url(media_type, &data)))
+    }
+
+    fn picture(&self, image_url: String) -> InputPart<'a> {
+        let detail = match self.reader.dialect {
+            Dialect::Classic => Some("original"),
+            Dialect::Lite => None,
+        };
+        InputPart::InputImage { image_url, detail }
+    }
+
+    fn document(
+        &mut self,
+        document: &DocumentBlock<'a>,
+        place: Place,
+    ) -> Result<Vec<InputPart<'a>>, Failure> {
+        let mut parts = Vec::new();
+        let name = document.title.clone().filter(|title| !title.is_blank());
+        if let Some(context) = document.context.clone().filter(|context| !context.is_blank()) {
+            parts.push(InputPart::InputText { text: context });
+        }
+        let heading =
+            || text(format!("[Document: {}]", name.as_ref().map_or("untitled".into(), JsonStr::to_text)));
+        match &document.source {
+            Source::Base64(source) => {
+                let media_type = source.media_type.as_deref().unwrap_or("application/pdf");
+                let default_name = if media_type == "application/pdf" { "document.pdf" } else { "document" };
+                parts.push(InputPart::InputFile {
+                    filename: Some(name.clone().unwrap_or_else(|| JsonStr::from(default_name))),
+                    file_data: Some(data_url(media_type, &source.data.to_text())),
+                    file_url: None,
+                });
+            }
+            Source::Url(source) => parts.push(InputPart::InputFile {
+                filename: None,
+                file_data: None,
+                file_url: Some(source.url.clone()),
+            }),
+            Source::Text(source) => {
+                parts.push(heading());
+                parts.push(InputPart::InputText { text: source.data.clone() });
+            }
+            Source::Content(source) => {
+                parts.push(heading());
+                parts.extend(self.content_parts(&source.content, place)?);
+            }
+            Source::File(source) => parts.push(self.file_placeholder("document", &source.file_id, place)),
+            Source::Unknown { kind, raw } => {
+                let described = format!("document from {kind}");
+                parts.push(self.describe(&described, Some(raw), place));
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Files in Anthropic's own store can't be reached from here (R11).
+    fn file_placeholder(&mut self, what: &str, file_id: &str, place: Place) -> InputPart<'a> {
+        self.notes.add(
+            What::Described,
+            place.to_string(),
+            format!("the {what} {file_id} is stored at Anthropic"),
+        );
+        text(format!("[The {what} with the file id {file_id}, which can't be read here]"))
+    }
+}
+
+/// Where a block stands, for notes and errors.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// `None`: the system prompt.
+    message: Option<usize>,
+    block: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message {
+            Some(m) => write!(f, "messages.{m}.content.{}", self.block),
+            None => write!(f, "system.{}", self.block),
+        }
+    }
+}
+
+/// Text in the part that its speaker uses.
+fn said<'a>(role: InputRole, text: JsonStr<'a>) -> InputPart<'a> {
+    match role {
+        InputRole::Assistant => InputPart::OutputText { text },
+        InputRole::User | InputRole::Developer => InputPart::InputText { text },
+    }
+}
+
+/// Assistant messages take `output_text` only; pictures and files a model "said" are named in words.
+fn as_said_by(role: InputRole, part: InputPart<'_>) -> InputPart<'_> {
+    match (role, part) {
+        (InputRole::Assistant, InputPart::InputText { text }) => InputPart::OutputText { text },
+        (InputRole::Assistant, InputPart::InputImage { .. }) => {
+            InputPart::OutputText { text: JsonStr::from("[an image]") }
+        }
+        (InputRole::Assistant, InputPart::InputFile { .. }) => {
+            InputPart::OutputText { text: JsonStr::from("[a file]") }
+        }
+        (_, part) => part,
+    }
+}
+
+fn text<'a>(text: String) -> InputPart<'a> {
+    InputPart::InputText { text: JsonStr::from(text) }
+}
+
+fn data_url(media_type: &str, data: &str) -> String {
+    let mut url = String::with_capacity(media_type.len() + data.len() + 13);
+    url.push_str("data:");
+    url.push_str(media_type);
+    url.push_str(";base64,");
+    if data.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        url.extend(data.chars().filter(|c| !c.is_ascii_whitespace())); // R07
+    } else {
+        url.push_str(data);
+    }
+    url
+}
+
+/// The media type by the first bytes, where the client names none (R08).
+fn sniff(base64: &str) -> &'static str {
+    match base64 {
+        data if data.starts_with("/9j/") => "image/jpeg",
+        data if data.starts_with("R0lG") => "image/gif",
+        data if data.starts_with("UklG") => "image/webp",
+        _ => "image/png",
+    }
+}
+
+/// The system text without Claude Code's billing line, which differs from request to request (R04, P3). Only at the
+/// very start; the same words later are the user's own.
+fn strip_billing<'a>(text: &JsonStr<'a>) -> Option<JsonStr<'a>> {
+    const HEADER: &str = "x-anthropic-billing-header:";
+    let starts = match text {
+        JsonStr::Literal(raw) => raw.get()[1..].starts_with(HEADER),
+        JsonStr::Text(text) => text.starts_with(HEADER),
+    };
+    if !starts {
+        return (!text.is_blank()).then(|| text.clone());
+    }
+    let whole = text.to_text();
+    let rest = whole.split_once('\n').map_or("", |(_, rest)| rest);
+    (!rest.trim().is_empty()).then(|| JsonStr::from(rest.to_owned()))
+}

@@ -1,0 +1,18 @@
+//! Between the two languages: requests one way, events the other. Pure.
+//!
+//! [`messages_to_responses`] turns a client's request into the backend's; [`ResponsesToMessages`] turns the backend's
+//! events into the client's. [`Notes`] tell what could not be carried over as it was.
+
+mod content;
+mod envelope;
+mod notes;
+mod pairs;
+mod request;
+mod response;
+mod tools;
+
+pub use envelope::Envelope;
+pub use notes::{Note, Notes, What};
+pub use request::{Context, Translated, messages_to_responses};
+pub use response::{Answer, ResponsesToMessages};
+pub use tools::{Names, ToolOrder};

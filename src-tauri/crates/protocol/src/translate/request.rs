@@ -1,0 +1,237 @@
+//! A Messages request → a Responses request, in the dialect of the model it goes to.
+
+use serde_json::value::RawValue;
+
+use super::content::{Reader, Writer};
+use super::notes::{Notes, What};
+use super::pairs::Pairs;
+use super::tools::{Names, ToolOrder, Tools, upstream_name};
+use crate::anthropic::request::{MessagesRequest, ToolChoiceKind};
+use crate::failure::Failure;
+use crate::json::JsonStr;
+use crate::openai::request::{
+    InputItem, InputPart, JsonSchemaFormat, Reasoning, Request, Role, Schema, TextControl, ToolChoice,
+};
+use crate::route::{Dialect, Effort, Route};
+
+/// What translation must know beside the request: where it goes and what this attempt may send.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Where it goes.
+    pub route: &'a Route,
+    /// The dialect of this attempt; the route's, unless the backend refused that one.
+    pub dialect: Dialect,
+    /// The tag of the account that will send it.
+    pub account: &'a str,
+    /// False: leave replayed reasoning out, the backend could not read it.
+    pub reasoning: bool,
+    /// True: add `instructions: ""` (DECISIONS 8).
+    pub instructions: bool,
+    /// `prompt_cache_key`: the thread's id.
+    pub thread: &'a str,
+    /// The tools in the order this thread first showed them.
+    pub tools: &'a ToolOrder,
+}
+
+/// The request for the backend, and what must be known when the answer comes.
+#[derive(Debug)]
+pub struct Translated<'a> {
+    /// The request.
+    pub request: Request<'a>,
+    /// Tool names that had to change.
+    pub names: Names,
+    /// What was not carried over as it was.
+    pub notes: Notes,
+}
+
+/// Translates a request.
+///
+/// # Errors
+/// [`Failure::Threads`], [`Failure::Invalid`]: what the client must change.
+pub fn messages_to_responses<'a>(
+    request: &MessagesRequest<'a>,
+    context: Context<'a>,
+) -> Result<Translated<'a>, Failure> {
+    refuse_what_cannot_be_honoured(request)?;
+    let Context { route, dialect, .. } = context;
+    let mut notes = Notes::default();
+    let pairs = Pairs::of(request, &mut notes);
+    let mut tools = Tools::of(request, context.tools, &mut notes)?;
+    let names = std::mem::take(&mut tools.names);
+    let choice = choice(request, &tools, dialect, &mut notes)?;
+    let has_tools = !tools.is_empty();
+    let one_call_at_a_time =
+        request.tool_choice.as_ref().is_some_and(|choice| choice.disable_parallel_tool_use);
+
+    let reader =
+        Reader { model: &route.model, account: context.account, reasoning: context.reasoning, dialect };
+    let mut writer = Writer::new(reader, pairs, &mut notes);
+    let mut batches = tools.batches.into_iter().peekable();
+    let mut classic_tools = Vec::new();
+    match dialect {
+        Dialect::Classic => classic_tools.extend(batches.by_ref().flat_map(|(_, tools)| tools)),
+        Dialect::Lite => {
+            if let Some((_, tools)) = batches.next_if(|(messages, _)| *messages == 0) {
+                writer.items.push(InputItem::AdditionalTools { role: Role::Developer, tools });
+            }
+        }
+    }
+    if let Some(system) = &request.system {
+        writer.system(system)?;
+    }
+    for (m, message) in request.messages.iter().enumerate() {
+        let loaded = batches.next_if(|(messages, _)| *messages == m + 1).map(|(_, tools)| tools);
+        writer.message(m, message, loaded)?;
+    }
+    let mut input = writer.items;
+    if let (Dialect::Lite, Some(line)) = (dialect, choice.line) {
+        input.push(message(Role::Developer, line));
+    }
+    if !input.iter().any(|item| !matches!(item, InputItem::AdditionalTools { .. })) {
+        input.push(message(Role::User, "(The message is empty.)".to_owned()));
+    }
+
+    let request = Request {
+        model: &route.model,
+        instructions: context.instructions.then_some(""),
+        input,
+        tools: classic_tools,
+        tool_choice: choice.choice,
+        parallel_tool_calls: match dialect {
+            Dialect::Lite => Some(false),
+            Dialect::Classic => has_tools.then_some(!one_call_at_a_time),
+        },
+        reasoning: Reasoning {
+            effort: effort(request, route, &mut notes),
+            summary: shows_thinking(request).then_some("auto"),
+            context: (dialect == Dialect::Lite).then_some("all_turns"),
+        },
+        store: false,
+        stream: true,
+        include: &["reasoning.encrypted_content"],
+        service_tier: route.tier.as_deref(),
+        prompt_cache_key: context.thread,
+        text: text(request, route, &mut notes),
+    };
+    Ok(Translated { request, names, notes })
+}
+
+/// The two exceptions to "never refuse what you don't know" (M07, M08).
+fn refuse_what_cannot_be_honoured(request: &MessagesRequest<'_>) -> Result<(), Failure> {
+    let asked = |member: Option<&RawValue>| member.is_some_and(|raw| !matches!(raw.get(), "null" | "[]"));
+    if asked(request.thread) {
+        return Err(Failure::Threads);
+    }
+    if asked(request.safeguards) {
+        return Err(Failure::invalid(
+            "safeguards",
+            "safeguards can't be honoured here: no verdict would be real. Send the request without the field",
+        ));
+    }
+    Ok(())
+}
+
+struct Choice<'a> {
+    choice: Option<ToolChoice<'a>>,
+    /// Lite knows only `auto`: the wish in words.
+    line: Option<String>,
+}
+
+/// `tool_choice` (R34, R35; Lite: DECISIONS 10).
+fn choice<'a>(
+    request: &MessagesRequest<'a>,
+    tools: &Tools<'a>,
+    dialect: Dialect,
+    notes: &mut Notes,
+) -> Result<Choice<'a>, Failure> {
+    let wanted = match &request.tool_choice {
+        _ if tools.is_empty() => None,
+        None => None,
+        Some(choice) => Some(match (choice.kind, &choice.name) {
+            (ToolChoiceKind::Auto, _) => ToolChoice::Auto,
+            (ToolChoiceKind::Any, _) => ToolChoice::Required,
+            (ToolChoiceKind::None, _) => ToolChoice::None,
+            (ToolChoiceKind::Tool, None) => {
+                return Err(Failure::invalid("tool_choice.name", "field required"));
+            }
+            (ToolChoiceKind::Tool, Some(name)) => {
+                let upstream = upstream_name(name);
+                if !tools.has(&upstream) {
+                    let message = format_args!("there is no tool {name:?} in tools");
+                    return Err(Failure::invalid("tool_choice.name", message));
+                }
+                ToolChoice::Function(upstream)
+            }
+        }),
+    };
+    if dialect == Dialect::Classic {
+        return Ok(Choice { choice: wanted, line: None });
+    }
+    let line = match &wanted {
+        Some(ToolChoice::Required) => Some("Answer by calling one of the tools.".to_owned()),
+        Some(ToolChoice::Function(name)) => Some(format!("Answer by calling the tool {name}.")),
+        Some(ToolChoice::None) => Some("Answer without calling any tool.".to_owned()),
+        Some(ToolChoice::Auto) | None => None,
+    };
+    if line.is_some() {
+        notes.add(What::Adjusted, "tool_choice", "this model takes it as a sentence only");
+    }
+    Ok(Choice { choice: Some(ToolChoice::Auto), line })
+}
+
+/// The effort (DECISIONS 5), clamped to what the catalog lists.
+fn effort(request: &MessagesRequest<'_>, route: &Route, notes: &mut Notes) -> Option<Effort> {
+    let disabled = request.thinking.as_ref().is_some_and(|thinking| thinking.kind == "disabled");
+    if disabled {
+        return Effort::None.clamp_to(&route.efforts);
+    }
+    let in_conversation = request.messages.iter().rev().find_map(|message| message.output_config.as_ref());
+    let word = in_conversation
+        .and_then(|config| config.effort.as_deref())
+        .or_else(|| request.output_config.as_ref().and_then(|config| config.effort.as_deref()));
+    let asked = word.and_then(|word| match word.parse::<Effort>() {
+        Ok(effort) => Some(effort),
+        Err(unknown) => {
+            notes.add(What::Dropped, "output_config.effort", unknown.to_string());
+            None
+        }
+    });
+    let budget =
+        request.thinking.as_ref().and_then(|thinking| thinking.budget_tokens).map(Effort::from_budget);
+    let wanted = route.suffix_effort.or(route.forced_effort).or(asked).or(budget).or(route.default_effort)?;
+    let sent = wanted.clamp_to(&route.efforts)?;
+    if sent != wanted {
+        notes.add(What::Adjusted, "output_config.effort", format!("{wanted} is sent as {sent}"));
+    }
+    Some(sent)
+}
+
+/// A summary is asked for only where thinking will be shown (R58, M20).
+fn shows_thinking(request: &MessagesRequest<'_>) -> bool {
+    let omitted =
+        request.thinking.as_ref().is_some_and(|thinking| thinking.display.as_deref() == Some("omitted"));
+    request.wants_thinking() && !omitted
+}
+
+fn text<'a>(request: &MessagesRequest<'a>, route: &'a Route, notes: &mut Notes) -> Option<TextControl<'a>> {
+    let wanted = request.output_config.as_ref().and_then(|config| config.format.as_ref());
+    let format =
+        wanted.or(request.output_format.as_ref()).and_then(|format| match (&*format.kind, format.schema) {
+            ("json_schema", Some(schema)) => Some(JsonSchemaFormat {
+                kind: "json_schema",
+                name: "answer",
+                strict: false,
+                schema: Schema::Raw(schema),
+            }),
+            (kind, _) => {
+                notes.add(What::Dropped, "output_config.format", format!("the format {kind}"));
+                None
+            }
+        });
+    let verbosity = route.verbosity.as_deref();
+    (verbosity.is_some() || format.is_some()).then_some(TextControl { verbosity, format })
+}
+
+fn message<'a>(role: Role, text: String) -> InputItem<'a> {
+    InputItem::Message { role, content: vec![InputPart::InputText { text: JsonStr::from(text) }] }
+}

@@ -1,0 +1,315 @@
+//! Responses events → Messages events, as a state machine.
+//!
+//! Upstream may interleave items; a Messages client wants one block after the other. Items therefore wait in a queue:
+//! the front one is streamed as it comes, the others keep what they have until it is their turn ([`slot`]).
+//!
+//! Properties (tested as such): exactly one `message_start`, first; at most one `message_stop`, last; indices dense,
+//! blocks never overlap, deltas fit their block; no byte lost or doubled; `tool_use` ⇔ a completed call was sent; the
+//! end of input without a terminal event is an error. Not here: time, pings, the HTTP status (proxy).
+
+mod slot;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashSet, VecDeque};
+
+use super::notes::{Notes, What};
+use super::tools::Names;
+use crate::anthropic::event::{MessageHead, Sink, StopDelta, StopReason, StreamEvent, Usage};
+use crate::failure::Failure;
+use crate::json::JsonStr;
+use crate::openai::event::{Event, Place, Response};
+use crate::openai::item::OutputItem;
+use slot::{Blocks, Kind, Slot};
+
+/// What the answer's head and signatures are made of.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// `msg_…`, from the rim: there is no randomness here.
+    pub id: String,
+    /// The model's name as the client asked for it (S65).
+    pub model: String,
+    /// The model that answers; sealed into signatures.
+    pub upstream_model: String,
+    /// The tag of the account that answers; sealed into signatures.
+    pub account: String,
+    /// Tool names that had to change.
+    pub names: Names,
+    /// Does the client want to see thinking (S06)?
+    pub thinking: bool,
+    /// Input tokens, estimated, for `message_start` (S29).
+    pub estimate: u64,
+}
+
+/// The machine. Feed it events, then [`Self::finish`] it.
+#[derive(Debug)]
+pub struct ResponsesToMessages {
+    answer: Answer,
+    expect: Expect,
+    queue: VecDeque<Slot>,
+    blocks: Blocks,
+    /// Items that are through: their repetition in `response.completed` says nothing new.
+    done_ids: HashSet<String>,
+    done_indices: HashSet<u64>,
+    refused: bool,
+    usage: Option<Usage>,
+    notes: Notes,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    /// Nothing went out yet.
+    Start,
+    /// Blocks.
+    Content,
+    /// Nothing: the message has ended, well or badly.
+    Silence,
+}
+
+impl ResponsesToMessages {
+    /// A machine for one answer.
+    pub fn new(answer: Answer) -> Self {
+        Self {
+            answer,
+            expect: Expect::Start,
+            queue: VecDeque::new(),
+            blocks: Blocks::default(),
+            done_ids: HashSet::new(),
+            done_indices: HashSet::new(),
+            refused: false,
+            usage: None,
+            notes: Notes::default(),
+        }
+    }
+
+    /// Sends `message_start`, if it has not gone out: for a status line that had to be committed by time.
+    pub fn open(&mut self, sink: &mut impl Sink) {
+        if self.expect == Expect::Start {
+            self.expect = Expect::Content;
+            let head = MessageHead::new(&self.answer.id, &self.answer.model, self.answer.estimate);
+            sink.event(StreamEvent::MessageStart { message: head });
+        }
+    }
+
+    /// Takes one upstream event.
+    ///
+    /// # Errors
+    /// What upstream says went wrong, or arguments that are no JSON. The machine is silent from then on.
+    pub fn push(&mut self, event: &Event<'_>, sink: &mut impl Sink) -> Result<(), Failure> {
+        if self.expect == Expect::Silence {
+            return Ok(());
+        }
+        let pushed = self.take(event, sink);
+        if pushed.is_err() {
+            self.expect = Expect::Silence;
+        }
+        pushed
+    }
+
+    /// The end of the upstream's bytes.
+    ///
+    /// # Errors
+    /// [`Failure::Truncated`] if no terminal event came, except where every item is through and a call among them: the
+    /// client has it and will run it (S48).
+    pub fn finish(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
+        match self.expect {
+            Expect::Silence => Ok(()),
+            Expect::Content if self.queue.is_empty() && self.blocks.calls_sent > 0 => {
+                self.notes.add(What::Repaired, "response.completed", "missing; every item had arrived whole");
+                self.stop(StopReason::ToolUse, sink);
+                Ok(())
+            }
+            Expect::Start | Expect::Content => {
+                self.expect = Expect::Silence;
+                Err(Failure::Truncated)
+            }
+        }
+    }
+
+    /// True once the message has ended.
+    pub fn has_ended(&self) -> bool {
+        self.expect == Expect::Silence
+    }
+
+    /// The true usage, once it is known.
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// What was not carried over as it was.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    fn take(&mut self, event: &Event<'_>, sink: &mut impl Sink) -> Result<(), Failure> {
+        match event {
+            Event::ItemAdded { place, item } => {
+                if let Some(index) = self.slot(place, item) {
+                    self.queue[index].learn(item);
+                    self.advance(sink);
+                }
+            }
+            Event::ItemDone { place, item } => self.item_done(place, item, sink)?,
+            Event::TextDelta { place, delta, refusal } => {
+                self.refused |= *refusal;
+                self.delta(place, Kind::Message, delta, sink);
+            }
+            Event::TextDone { place, text, refusal } => {
+                self.refused |= *refusal;
+                if let Some(index) = self.slot_for(place, Kind::Message) {
+                    self.queue[index].complete_part(place.part, text);
+                    self.advance(sink);
+                }
+            }
+            Event::ReasoningDelta { place, delta } => {
+                self.delta(place, Kind::Reasoning, delta, sink);
+            }
+            Event::ReasoningDone { place, text } => {
+                if let Some(index) = self.slot_for(place, Kind::Reasoning) {
+                    self.queue[index].complete_part(place.part, text);
+                    self.advance(sink);
+                }
+            }
+            Event::ArgumentsDelta { place, delta } => {
+                self.delta(place, Kind::Call, delta, sink);
+            }
+            Event::ArgumentsDone { place, arguments } => {
+                if let Some(index) = self.slot_for(place, Kind::Call) {
+                    self.queue[index].complete_arguments(&arguments.to_text())?;
+                    self.advance(sink);
+                }
+            }
+            Event::Completed(response) => {
+                self.items_of(response, sink)?;
+                self.drain(true, sink)?;
+                let reason = if self.refused { StopReason::Refusal } else { StopReason::EndTurn };
+                self.end(response, reason, sink);
+            }
+            Event::Incomplete(response) => {
+                self.items_of(response, sink)?;
+                self.drain(false, sink)?;
+                let why = response.incomplete_details.as_ref().map(|details| details.reason.as_ref());
+                let reason = if why == Some("content_filter") || self.refused {
+                    StopReason::Refusal
+                } else {
+                    StopReason::MaxTokens
+                };
+                self.end(response, reason, sink);
+            }
+            Event::Failed(_) => {
+                return Err(event.failure(0).unwrap_or(Failure::Truncated));
+            }
+            Event::Lifecycle | Event::RateLimits(_) | Event::Progress | Event::Unknown { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The queue position of an item that an event names; a new place at the end if it is new, `None` if it is through.
+    fn slot(&mut self, place: &Place<'_>, item: &OutputItem<'_>) -> Option<usize> {
+        let id = item.id();
+        let id = if id.is_empty() { place.item_id.as_ref() } else { id.as_ref() };
+        self.find_or_queue(id, place.output_index, Kind::of(item))
+    }
+
+    fn slot_for(&mut self, place: &Place<'_>, kind: Kind) -> Option<usize> {
+        self.find_or_queue(&place.item_id, place.output_index, kind)
+    }
+
+    fn find_or_queue(&mut self, id: &str, output_index: Option<u64>, kind: Kind) -> Option<usize> {
+        let through = if id.is_empty() {
+            output_index.is_some_and(|index| self.done_indices.contains(&index))
+        } else {
+            self.done_ids.contains(id)
+        };
+        if through {
+            return None;
+        }
+        let found = self.queue.iter().position(|slot| slot.is(id, output_index));
+        Some(found.unwrap_or_else(|| {
+            self.queue.push_back(Slot::new(id, output_index, kind));
+            self.queue.len() - 1
+        }))
+    }
+
+    fn delta(&mut self, place: &Place<'_>, kind: Kind, delta: &JsonStr<'_>, sink: &mut impl Sink) {
+        let Some(index) = self.slot_for(place, kind) else { return };
+        let part = if kind == Kind::Call { 0 } else { place.part };
+        if !self.queue[index].receive(part, delta) {
+            return;
+        }
+        if index == 0 && self.queue[0].is_live(&self.answer) {
+            self.open(sink);
+            self.queue[0].send_piece(part, delta.clone(), &mut self.blocks, &self.answer, sink);
+        } else {
+            self.queue[index].keep(part, delta);
+        }
+    }
+
+    fn item_done(
+        &mut self,
+        place: &Place<'_>,
+        item: &OutputItem<'_>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Failure> {
+        let Some(index) = self.slot(place, item) else { return Ok(()) };
+        let slot = &mut self.queue[index];
+        slot.learn(item);
+        slot.complete(item, &mut self.notes)?;
+        self.advance(sink);
+        Ok(())
+    }
+
+    /// What a terminal event repeats; only what has not been seen is news (S11, S52).
+    fn items_of(&mut self, response: &Response<'_>, sink: &mut impl Sink) -> Result<(), Failure> {
+        for (i, item) in response.output.iter().enumerate() {
+            let place = Place { item_id: "".into(), output_index: Some(i as u64), part: 0 };
+            self.item_done(&place, item, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what can be sent: the front item as far as it is known, and the next ones once it is through.
+    fn advance(&mut self, sink: &mut impl Sink) {
+        while let Some(front) = self.queue.front() {
+            if front.has_something_to_send(&self.answer) {
+                self.open(sink);
+            }
+            let Some(front) = self.queue.front_mut() else { break };
+            front.send(&mut self.blocks, &self.answer, &mut self.notes, sink);
+            if !front.done {
+                break;
+            }
+            if let Some(through) = self.queue.pop_front() {
+                self.done_ids.insert(through.id);
+                self.done_indices.extend(through.output_index);
+            }
+        }
+    }
+
+    /// The answer is over: items that never said so are. `complete`: what they hold is whole.
+    fn drain(&mut self, complete: bool, sink: &mut impl Sink) -> Result<(), Failure> {
+        for slot in &mut self.queue {
+            slot.end(complete)?;
+        }
+        self.advance(sink);
+        Ok(())
+    }
+
+    fn end(&mut self, response: &Response<'_>, reason: StopReason, sink: &mut impl Sink) {
+        self.usage = Some(response.usage.map(Usage::from).unwrap_or_default());
+        let reason = if self.blocks.calls_sent > 0 { StopReason::ToolUse } else { reason };
+        self.stop(reason, sink);
+    }
+
+    fn stop(&mut self, stop_reason: StopReason, sink: &mut impl Sink) {
+        self.open(sink);
+        let usage = self.usage.unwrap_or(Usage { input_tokens: self.answer.estimate, ..Usage::default() });
+        sink.event(StreamEvent::MessageDelta {
+            delta: StopDelta { stop_reason, stop_sequence: None },
+            usage,
+        });
+        sink.event(StreamEvent::MessageStop);
+        self.expect = Expect::Silence;
+    }
+}

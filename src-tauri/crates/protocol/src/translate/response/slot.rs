@@ -1,0 +1,399 @@
+//! One output item on its way to the client: what it is, what has arrived of it, what has been sent.
+
+use super::super::envelope::Envelope;
+use super::super::notes::{Notes, What};
+use super::Answer;
+use crate::anthropic::event::{BlockStart, Delta, EmptyObject, Sink, StreamEvent};
+use crate::failure::Failure;
+use crate::json::JsonStr;
+use crate::openai::item::{OutputItem, OutputPart};
+
+/// The client's blocks: at most one is open, indices are dense.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    next: usize,
+    open: bool,
+    /// Completed tool calls that went out.
+    pub(super) calls_sent: usize,
+}
+
+impl Blocks {
+    fn start(&mut self, content_block: BlockStart<'_>, sink: &mut impl Sink) {
+        self.stop(sink);
+        sink.event(StreamEvent::ContentBlockStart { index: self.next, content_block });
+        self.open = true;
+    }
+
+    fn delta(&self, delta: Delta<'_>, sink: &mut impl Sink) {
+        sink.event(StreamEvent::ContentBlockDelta { index: self.next, delta });
+    }
+
+    fn stop(&mut self, sink: &mut impl Sink) {
+        if self.open {
+            sink.event(StreamEvent::ContentBlockStop { index: self.next });
+            self.open = false;
+            self.next += 1;
+        }
+    }
+}
+
+/// What an item becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Text blocks, one for each part.
+    Message,
+    /// A thinking block.
+    Reasoning,
+    /// A `tool_use` block.
+    Call,
+    /// A sentence that names it (S66).
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of(item: &OutputItem<'_>) -> Self {
+        match item {
+            OutputItem::Message(_) => Self::Message,
+            OutputItem::Reasoning(_) => Self::Reasoning,
+            OutputItem::FunctionCall(_) => Self::Call,
+            OutputItem::Unknown { .. } => Self::Other,
+        }
+    }
+}
+
+/// One item.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: String,
+    pub(super) output_index: Option<u64>,
+    kind: Kind,
+    call_id: String,
+    name: String,
+    /// Decoded bytes received of each part.
+    received: Vec<(u64, usize)>,
+    /// Pieces that could not be sent yet.
+    waiting: Vec<(u64, String)>,
+    /// A call's arguments so far, decoded: they are checked before the block is closed.
+    arguments: String,
+    encrypted_content: Option<String>,
+    started: bool,
+    /// The part of the last piece sent.
+    sent_part: Option<u64>,
+    /// Nothing more will come.
+    pub(super) done: bool,
+    /// All of it came.
+    whole: bool,
+}
+
+impl Slot {
+    pub(super) fn new(id: &str, output_index: Option<u64>, kind: Kind) -> Self {
+        Self {
+            id: id.to_owned(),
+            output_index,
+            kind,
+            call_id: String::new(),
+            name: String::new(),
+            received: Vec::new(),
+            waiting: Vec::new(),
+            arguments: String::new(),
+            encrypted_content: None,
+            started: false,
+            sent_part: None,
+            done: false,
+            whole: false,
+        }
+    }
+
+    /// Is this the item an event speaks of? The id decides where both have one.
+    pub(super) fn is(&self, id: &str, output_index: Option<u64>) -> bool {
+        if id.is_empty() || self.id.is_empty() {
+            output_index.is_some() && self.output_index == output_index
+        } else {
+            self.id == id
+        }
+    }
+
+    /// Takes over what an item says about itself.
+    pub(super) fn learn(&mut self, item: &OutputItem<'_>) {
+        if self.id.is_empty() {
+            self.id = item.id().into_owned();
+        }
+        match item {
+            OutputItem::FunctionCall(call) => {
+                if !call.name.is_empty() {
+                    call.name.clone_into_string(&mut self.name);
+                }
+                if !call.call_id.is_empty() {
+                    call.call_id.clone_into_string(&mut self.call_id);
+                }
+            }
+            OutputItem::Reasoning(reasoning) => {
+                // The value of `output_item.done` wins over the one of `.added` (S03).
+                if let Some(text) = reasoning.encrypted_content.as_deref().filter(|text| !text.is_empty()) {
+                    self.encrypted_content = Some(text.to_owned());
+                }
+            }
+            OutputItem::Message(_) => {}
+            OutputItem::Unknown { kind, .. } => kind.clone_into_string(&mut self.name),
+        }
+    }
+
+    /// Counts a piece of a part. False for an empty one, which is no news.
+    pub(super) fn receive(&mut self, part: u64, delta: &JsonStr<'_>) -> bool {
+        let length = delta.text_len();
+        if length == 0 {
+            return false;
+        }
+        match self.received.iter_mut().find(|(index, _)| *index == part) {
+            Some((_, received)) => *received += length,
+            None => self.received.push((part, length)),
+        }
+        if self.kind == Kind::Call {
+            self.arguments.push_str(&delta.to_text());
+        }
+        true
+    }
+
+    /// Keeps a piece until it is this item's turn.
+    pub(super) fn keep(&mut self, part: u64, delta: &JsonStr<'_>) {
+        self.waiting.push((part, delta.to_owned_text()));
+    }
+
+    /// A piece that was left out before and comes now, from a repetition.
+    fn add(&mut self, part: u64, text: &str) {
+        if self.receive(part, &JsonStr::from(text)) {
+            self.waiting.push((part, text.to_owned()));
+        }
+    }
+
+    /// The whole of a part, repeated: what is missing of it is taken from here (S07, S08).
+    pub(super) fn complete_part(&mut self, part: u64, text: &JsonStr<'_>) {
+        let received = self.received.iter().find(|(index, _)| *index == part).map_or(0, |(_, n)| *n);
+        if text.text_len() > received {
+            let text = text.to_text();
+            if let Some(rest) = text.get(received..) {
+                self.add(part, rest);
+            }
+        }
+    }
+
+    /// The whole arguments, repeated (S11).
+    pub(super) fn complete_arguments(&mut self, whole: &str) -> Result<(), Failure> {
+        if whole.is_empty() {
+            return Ok(());
+        }
+        match whole.strip_prefix(self.arguments.as_str()) {
+            Some(rest) => {
+                self.add(0, rest);
+                Ok(())
+            }
+            None => Err(self.broken_arguments()),
+        }
+    }
+
+    /// The item, whole.
+    pub(super) fn complete(&mut self, item: &OutputItem<'_>, notes: &mut Notes) -> Result<(), Failure> {
+        match item {
+            OutputItem::Message(message) => {
+                for (part, content) in message.content.iter().enumerate() {
+                    match content {
+                        OutputPart::Text(text) => self.complete_part(part as u64, &text.text),
+                        OutputPart::Refusal(refusal) => self.complete_part(part as u64, &refusal.refusal),
+                        OutputPart::Unknown { kind, raw } => {
+                            notes.add(What::Described, "response.output", format!("a part of type {kind}"));
+                            self.complete_part(part as u64, &JsonStr::from(raw.get()));
+                        }
+                    }
+                }
+            }
+            OutputItem::Reasoning(reasoning) => {
+                for (part, summary) in reasoning.summary.iter().enumerate() {
+                    self.complete_part(part as u64, &summary.text);
+                }
+            }
+            OutputItem::FunctionCall(call) => {
+                if let Some(arguments) = &call.arguments {
+                    self.complete_arguments(&arguments.to_text())?;
+                }
+                return self.end(call.status.as_deref() != Some("incomplete"));
+            }
+            OutputItem::Unknown { .. } => {}
+        }
+        self.end(true)
+    }
+
+    /// Nothing more comes. `whole`: what is there is all there was to be.
+    pub(super) fn end(&mut self, whole: bool) -> Result<(), Failure> {
+        if self.done {
+            return Ok(());
+        }
+        if self.kind == Kind::Call && whole {
+            if self.arguments.trim().is_empty() {
+                self.add(0, "{}"); // S14
+            }
+            // A cut JSON object is never valid JSON, so half a call can't pass for a whole one (S15).
+            let valid = self.arguments.trim_start().starts_with('{')
+                && serde_json::from_str::<serde::de::IgnoredAny>(&self.arguments).is_ok();
+            if !valid || self.name.is_empty() {
+                return Err(self.broken_arguments());
+            }
+        }
+        self.done = true;
+        self.whole = whole;
+        Ok(())
+    }
+
+    fn broken_arguments(&self) -> Failure {
+        let tool = if self.name.is_empty() { "a tool" } else { &self.name };
+        Failure::BrokenArguments { tool: tool.to_owned() }
+    }
+
+    /// Would [`Self::send`] send anything now?
+    pub(super) fn has_something_to_send(&self, answer: &Answer) -> bool {
+        match self.kind {
+            Kind::Message => !self.waiting.is_empty(),
+            Kind::Reasoning => {
+                answer.thinking && (!self.waiting.is_empty() || self.done && self.encrypted_content.is_some())
+            }
+            Kind::Call => self.can_start(),
+            Kind::Other => self.done,
+        }
+    }
+
+    /// A call starts when its name is known (S10); one that was cut before anything of it went out never does.
+    fn can_start(&self) -> bool {
+        !self.name.is_empty() && !(self.done && !self.whole && !self.started)
+    }
+
+    /// Sends what is there. The caller has made sure that this item is the front one and the message has started.
+    pub(super) fn send(
+        &mut self,
+        blocks: &mut Blocks,
+        answer: &Answer,
+        notes: &mut Notes,
+        sink: &mut impl Sink,
+    ) {
+        match self.kind {
+            Kind::Message => self.send_waiting(blocks, answer, sink),
+            Kind::Reasoning if answer.thinking => self.send_thinking(blocks, answer, sink),
+            Kind::Reasoning => {
+                self.waiting.clear();
+                if self.done && self.encrypted_content.is_some() {
+                    notes.add(What::Dropped, "reasoning", "the client asked for no thinking");
+                }
+            }
+            Kind::Call => self.send_call(blocks, answer, sink),
+            Kind::Other if self.done => {
+                notes.add(What::Described, "response.output", format!("an item of type {}", self.name));
+                let sentence = format!("[The model produced an item of type {}]", self.name);
+                blocks.start(BlockStart::Text { text: "" }, sink);
+                blocks.delta(Delta::TextDelta { text: JsonStr::from(sentence) }, sink);
+            }
+            Kind::Other => {}
+        }
+        if self.done {
+            blocks.stop(sink);
+        }
+    }
+
+    /// May a piece go out the moment it comes? Then it is copied as it is, escapes and all.
+    pub(super) fn is_live(&self, answer: &Answer) -> bool {
+        self.waiting.is_empty()
+            && match self.kind {
+                Kind::Message => true,
+                Kind::Reasoning => answer.thinking,
+                Kind::Call => self.can_start(),
+                Kind::Other => false,
+            }
+    }
+
+    /// Sends one piece.
+    pub(super) fn send_piece(
+        &mut self,
+        part: u64,
+        piece: JsonStr<'_>,
+        blocks: &mut Blocks,
+        answer: &Answer,
+        sink: &mut impl Sink,
+    ) {
+        let next_part = self.sent_part != Some(part);
+        let first = self.sent_part.replace(part).is_none();
+        match self.kind {
+            Kind::Message => {
+                if next_part {
+                    blocks.start(BlockStart::Text { text: "" }, sink);
+                }
+                blocks.delta(Delta::TextDelta { text: piece }, sink);
+            }
+            Kind::Reasoning => {
+                self.start_thinking(blocks, sink);
+                if next_part && !first {
+                    blocks.delta(Delta::ThinkingDelta { thinking: JsonStr::from("\n\n") }, sink); // S02
+                }
+                blocks.delta(Delta::ThinkingDelta { thinking: piece }, sink);
+            }
+            Kind::Call => {
+                self.start_call(blocks, answer, sink);
+                blocks.delta(Delta::InputJsonDelta { partial_json: piece }, sink);
+            }
+            Kind::Other => {}
+        }
+    }
+
+    fn send_waiting(&mut self, blocks: &mut Blocks, answer: &Answer, sink: &mut impl Sink) {
+        for (part, piece) in std::mem::take(&mut self.waiting) {
+            self.send_piece(part, JsonStr::from(piece), blocks, answer, sink);
+        }
+    }
+
+    fn start_thinking(&mut self, blocks: &mut Blocks, sink: &mut impl Sink) {
+        if !self.started {
+            self.started = true;
+            blocks.start(BlockStart::Thinking { thinking: "", signature: "" }, sink);
+        }
+    }
+
+    fn start_call(&mut self, blocks: &mut Blocks, answer: &Answer, sink: &mut impl Sink) {
+        if !self.started {
+            self.started = true;
+            let id = if self.call_id.is_empty() { &self.id } else { &self.call_id };
+            let name = answer.names.to_client(&self.name);
+            blocks.start(BlockStart::ToolUse { id, name, input: EmptyObject {} }, sink);
+        }
+    }
+
+    fn send_thinking(&mut self, blocks: &mut Blocks, answer: &Answer, sink: &mut impl Sink) {
+        self.send_waiting(blocks, answer, sink);
+        if self.done
+            && let Some(encrypted_content) = self.encrypted_content.take()
+        {
+            self.start_thinking(blocks, sink);
+            let envelope = Envelope {
+                model: answer.upstream_model.as_str().into(),
+                account: answer.account.as_str().into(),
+                item_id: self.id.as_str().into(),
+                encrypted_content: encrypted_content.into(),
+            };
+            blocks.delta(Delta::SignatureDelta { signature: &envelope.seal() }, sink);
+        }
+    }
+
+    fn send_call(&mut self, blocks: &mut Blocks, answer: &Answer, sink: &mut impl Sink) {
+        if self.can_start() {
+            self.start_call(blocks, answer, sink);
+            self.send_waiting(blocks, answer, sink);
+            blocks.calls_sent += usize::from(self.done && self.whole);
+        }
+    }
+}
+
+/// `Cow::clone_into` for strings, without a new allocation where the target has room.
+trait CloneIntoString {
+    fn clone_into_string(&self, target: &mut String);
+}
+
+impl CloneIntoString for std::borrow::Cow<'_, str> {
+    fn clone_into_string(&self, target: &mut String) {
+        self.as_ref().clone_into(target);
+    }
+}

@@ -1,0 +1,306 @@
+//! Tools: names within upstream's limits, schemas it accepts, and an order that keeps the cached prefix.
+//!
+//! Not here: the tool loop itself (calls and results are content, `content.rs`).
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::envelope::short_hash;
+use super::notes::{Notes, What};
+use crate::anthropic::request::{MessagesRequest, Tool as ClientTool};
+use crate::failure::Failure;
+use crate::openai::request::{Schema, Tool};
+
+/// The longest name the backend takes.
+const MAX_NAME: usize = 64;
+/// Claude Code's stand-in for tools it has not loaded (M02).
+const PLACEHOLDER: &str = "DeferredToolPlaceholder";
+/// A pseudo tool of older clients (R32).
+const BATCH: &str = "BatchTool";
+
+/// Tool names that had to change, upstream's → the client's, so that calls come back under the name the client knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names(HashMap<String, String>);
+
+impl Names {
+    /// The client's name of a tool the model called.
+    pub fn to_client<'a>(&'a self, upstream: &'a str) -> &'a str {
+        self.0.get(upstream).map_or(upstream, String::as_str)
+    }
+}
+
+/// The order in which a thread first showed its tools. Claude Code inserts loaded tools in the middle of its list; the
+/// prompt cache wants them at the end (DECISIONS 11).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolOrder {
+    batches: Vec<Batch>,
+}
+
+/// Tools that appeared together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Batch {
+    /// How many messages the conversation had when they appeared; 0 for the first batch.
+    messages: usize,
+    names: Vec<String>,
+}
+
+impl ToolOrder {
+    /// Takes note of the tools of a request. A conversation that became shorter has been rewritten (compaction): its
+    /// cached prefix is gone, so the order starts anew.
+    pub fn observe(&mut self, request: &MessagesRequest<'_>) {
+        let messages = request.messages.len();
+        if self.batches.last().is_some_and(|last| last.messages > messages) {
+            self.batches.clear();
+        }
+        let known: HashSet<&str> =
+            self.batches.iter().flat_map(|batch| &batch.names).map(String::as_str).collect();
+        let names: Vec<String> = request
+            .tools
+            .iter()
+            .filter(|tool| is_offered(tool) && !known.contains(tool.name.as_ref()))
+            .map(|tool| tool.name.clone().into_owned())
+            .collect();
+        if !names.is_empty() {
+            let messages = if self.batches.is_empty() { 0 } else { messages };
+            self.batches.push(Batch { messages, names });
+        }
+    }
+}
+
+/// The tools of a request as they go upstream.
+#[derive(Debug, Default)]
+pub(super) struct Tools<'a> {
+    /// Batches in order, each with the number of messages that came before it.
+    pub(super) batches: Vec<(usize, Vec<Tool<'a>>)>,
+    /// Renamed ones.
+    pub(super) names: Names,
+}
+
+impl<'a> Tools<'a> {
+    /// # Errors
+    /// A server tool that this proxy can't serve, or a schema that is no object.
+    pub(super) fn of(
+        request: &MessagesRequest<'a>,
+        order: &ToolOrder,
+        notes: &mut Notes,
+    ) -> Result<Self, Failure> {
+        let mut names = Names::default();
+        let mut ready: HashMap<&str, (usize, Tool<'a>)> = HashMap::new();
+        for (t, tool) in request.tools.iter().enumerate() {
+            if tool.is_server_tool() {
+                return Err(Failure::invalid(
+                    format!("tools.{t}"),
+                    format_args!("the server tool {:?} is not available through Dragoman yet", tool.name),
+                ));
+            }
+            if !is_offered(tool) {
+                continue;
+            }
+            if ready.contains_key(tool.name.as_ref()) {
+                notes.add(What::Dropped, format!("tools.{t}"), format!("a second tool named {}", tool.name));
+                continue;
+            }
+            let name = upstream_name(&tool.name);
+            if name != tool.name {
+                notes.add(What::Renamed, format!("tools.{t}.name"), name.as_ref());
+                names.0.insert(name.clone().into_owned(), tool.name.clone().into_owned());
+            }
+            let function = Tool {
+                kind: "function",
+                name,
+                description: tool.description.clone().filter(|text| !text.is_empty()),
+                strict: false,
+                parameters: parameters(tool.input_schema, t)?,
+            };
+            ready.insert(tool.name.as_ref(), (t, function));
+        }
+        let mut batches: Vec<(usize, Vec<Tool<'a>>)> = Vec::new();
+        for batch in &order.batches {
+            let tools: Vec<_> = batch
+                .names
+                .iter()
+                .filter_map(|name| ready.remove(name.as_str()))
+                .map(|(_, tool)| tool)
+                .collect();
+            if !tools.is_empty() {
+                batches.push((batch.messages, tools));
+            }
+        }
+        // Tools the order has not seen (there is none kept for this thread) stand first, as the client sent them.
+        let mut rest: Vec<_> = ready.into_values().collect();
+        rest.sort_unstable_by_key(|(t, _)| *t);
+        if !rest.is_empty() {
+            let rest = rest.into_iter().map(|(_, tool)| tool);
+            match batches.first_mut() {
+                Some((0, first)) => first.extend(rest),
+                _ => batches.insert(0, (0, rest.collect())),
+            }
+        }
+        Ok(Self { batches, names })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.batches.iter().flat_map(|(_, tools)| tools).any(|tool| tool.name == name)
+    }
+}
+
+fn is_offered(tool: &ClientTool<'_>) -> bool {
+    tool.name != PLACEHOLDER && tool.name != BATCH
+}
+
+/// The name upstream: the client's own where the backend takes it, else shortened with a hash, so that two long names
+/// with the same beginning stay apart (R27).
+pub(super) fn upstream_name<'a>(name: &Cow<'a, str>) -> Cow<'a, str> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if !name.is_empty() && name.len() <= MAX_NAME && name.bytes().all(legal) {
+        return name.clone();
+    }
+    let start: String = name
+        .chars()
+        .map(|c| if c.is_ascii() && legal(c as u8) { c } else { '_' })
+        .take(MAX_NAME - 9)
+        .collect();
+    Cow::Owned(format!("{start}_{}", short_hash(name, 4)))
+}
+
+/// A schema the backend takes: an object schema, without `$schema` (R28, R29). Everything else stays as it is.
+fn parameters<'a>(schema: Option<&'a RawValue>, t: usize) -> Result<Schema<'a>, Failure> {
+    let members = match schema {
+        None => Vec::new(),
+        Some(raw) if raw.get() == "null" => Vec::new(),
+        Some(raw) => {
+            serde_json::from_str::<Members<'a>>(raw.get())
+                .map_err(|error| {
+                    let message = crate::json::without_position(&error);
+                    Failure::invalid(format!("tools.{t}.input_schema"), message)
+                })?
+                .0
+        }
+    };
+    let has = |wanted: &str| members.iter().any(|(key, _)| key == wanted);
+    let is_object = members.iter().any(|(key, value)| key == "type" && value.get() == "\"object\"");
+    if let Some(raw) = schema
+        && is_object
+        && has("properties")
+        && !has("$schema")
+    {
+        return Ok(Schema::Raw(raw));
+    }
+    let properties = has("properties");
+    let mut rewritten: Vec<(Cow<'a, str>, Cow<'a, RawValue>)> = Vec::with_capacity(members.len() + 2);
+    if !is_object {
+        rewritten.push((Cow::Borrowed("type"), raw("\"object\"")));
+    }
+    for (key, value) in members {
+        if key != "$schema" && (key != "type" || is_object) {
+            rewritten.push((key, Cow::Borrowed(value)));
+        }
+    }
+    if !properties {
+        rewritten.push((Cow::Borrowed("properties"), raw("{}")));
+    }
+    Ok(Schema::Members(rewritten))
+}
+
+fn raw<'a>(json: &str) -> Cow<'a, RawValue> {
+    match RawValue::from_string(json.to_owned()) {
+        Ok(raw) => Cow::Owned(raw),
+        Err(_) => Cow::Borrowed(RawValue::NULL),
+    }
+}
+
+/// The members of an object in their order, values untouched.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON Schema object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members<'de>, M::Error> {
+                let mut members = Vec::new();
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    members.push((key, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(json: &str) -> String {
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        serde_json::to_string(&parameters(Some(raw), 0).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn schemas_are_made_acceptable_and_otherwise_left_alone() {
+        for (before, after) in [
+            (r#"{}"#, r#"{"type":"object","properties":{}}"#),
+            (r#"null"#, r#"{"type":"object","properties":{}}"#),
+            (r#"{"type":"object"}"#, r#"{"type":"object","properties":{}}"#),
+            (
+                r#"{"$schema":"x","type":"object","properties":{"b":{},"a":{"pattern":"^\\d"}},"required":["a"]}"#,
+                r#"{"type":"object","properties":{"b":{},"a":{"pattern":"^\\d"}},"required":["a"]}"#,
+            ),
+            (
+                r#"{"type":"object", "properties":{}, "$defs":{"x":1}}"#,
+                r#"{"type":"object", "properties":{}, "$defs":{"x":1}}"#,
+            ),
+        ] {
+            assert_eq!(schema(before), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn long_names_with_one_beginning_stay_apart() {
+        let a: Cow<'_, str> = format!("mcp__{}__a", "x".repeat(80)).into();
+        let b: Cow<'_, str> = format!("mcp__{}__b", "x".repeat(80)).into();
+        let (short_a, short_b) = (upstream_name(&a), upstream_name(&b));
+        assert_eq!(short_a.len(), 64);
+        assert_ne!(short_a, short_b);
+        assert_eq!(upstream_name(&"mcp__ok".into()), "mcp__ok");
+        assert!(upstream_name(&"né.t".into()).starts_with("n__t_"));
+    }
+
+    #[test]
+    fn tools_that_appear_later_come_last() {
+        let body = |tools: &str, messages: usize| {
+            let messages = vec![r#"{"role":"user","content":"x"}"#; messages].join(",");
+            format!(r#"{{"model":"m","messages":[{messages}],"tools":[{tools}]}}"#)
+        };
+        let tool = |name: &str| format!(r#"{{"name":"{name}","input_schema":{{}}}}"#);
+        let mut order = ToolOrder::default();
+        let first = body(&[tool("A"), tool("C")].join(","), 1);
+        order.observe(&MessagesRequest::parse(&first).unwrap());
+        let second = body(&[tool("A"), tool("B"), tool("C")].join(","), 3);
+        let request = MessagesRequest::parse(&second).unwrap();
+        order.observe(&request);
+        let tools = Tools::of(&request, &order, &mut Notes::default()).unwrap();
+        let names: Vec<(usize, Vec<&str>)> = tools
+            .batches
+            .iter()
+            .map(|(at, tools)| (*at, tools.iter().map(|tool| tool.name.as_ref()).collect()))
+            .collect();
+        assert_eq!(names, [(0, vec!["A", "C"]), (3, vec!["B"])]);
+    }
+}
