@@ -1,0 +1,45 @@
+//! What can keep Dragoman from doing what it was asked, told to the person who asked: what happened, what to do.
+//!
+//! Not here: what goes wrong with one request (`dragoman_protocol::failure`).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::settings::Problem;
+
+/// Everything that makes a verb of [`crate::App`] fail.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is nowhere to keep anything.
+    #[error("this user has no home directory; set DRAGOMAN_HOME to a directory of your choice")]
+    NoHome,
+    /// The settings can't be used.
+    #[error("the settings can't be used: {0}")]
+    Settings(#[from] Problem),
+    /// A file of ours can't be read or written.
+    #[error("could not {action} {}: {source}", path.display())]
+    File {
+        /// `read`, `write`, …
+        action: &'static str,
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The local token can't be sent in a header.
+    #[error("the client token from {origin} can't be used: {message}")]
+    Token {
+        /// The variable or file.
+        origin: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+impl Error {
+    /// For `map_err`: an input or output error on a file of ours.
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source }
+    }
+}

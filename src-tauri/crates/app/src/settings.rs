@@ -1,0 +1,422 @@
+//! Every choice a user has, typed: defaults, then `config.toml`, then `DRAGOMAN_*` variables, then command line flags,
+//! with the [`Source`] of each value kept.
+//!
+//! `settings/keys.rs` lists the keys, `values.rs` says what a value may be, `file.rs` reads and edits the text. Not
+//! here: secrets (`token.rs` and the token stores of `upstream`), and what a value does (whoever uses it).
+
+mod file;
+mod keys;
+mod values;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use dragoman_protocol::route::Effort;
+
+pub use keys::{KEYS, Key, Kind};
+pub use values::{AdminListen, parse_admin_listen, parse_listen};
+
+use crate::paths::{self, Environment};
+
+/// All settings, valid: a value that no one could use never gets this far.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The proxy's listener.
+    pub server: Server,
+    /// The backend.
+    pub upstream: Upstream,
+    /// Where logins are kept.
+    pub accounts: Accounts,
+    /// Which model answers.
+    pub models: Models,
+    /// The log.
+    pub log: Log,
+    /// Where each value that is not the default comes from.
+    #[serde(skip)]
+    sources: BTreeMap<&'static str, Source>,
+    /// What is odd but harmless: unknown keys, variables that name no key.
+    #[serde(skip)]
+    hints: Vec<String>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Server {
+    /// Where Claude Code connects.
+    #[serde(deserialize_with = "values::listen")]
+    pub listen: SocketAddr,
+    /// Where the admin pages will be.
+    #[serde(deserialize_with = "values::admin_listen")]
+    pub admin_listen: AdminListen,
+    /// May `listen` be reachable from other machines?
+    #[serde(deserialize_with = "values::switch")]
+    pub allow_remote: bool,
+    /// Further names this server answers to (DECISIONS 32).
+    #[serde(deserialize_with = "values::hosts")]
+    pub allowed_hosts: Vec<String>,
+    /// The largest request body, in MiB.
+    #[serde(deserialize_with = "values::body_limit")]
+    pub body_limit_mb: u32,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3746)),
+            admin_listen: AdminListen::Address(SocketAddr::from(([127, 0, 0, 1], 3747))),
+            allow_remote: false,
+            allowed_hosts: Vec::new(),
+            body_limit_mb: 64,
+        }
+    }
+}
+
+/// `[upstream]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Upstream {
+    /// Base URL of the ChatGPT backend, without a slash at the end.
+    #[serde(deserialize_with = "values::url")]
+    pub chatgpt_url: String,
+    /// Base URL of the OAuth issuer, without a slash at the end.
+    #[serde(deserialize_with = "values::url")]
+    pub issuer_url: String,
+    /// The Codex CLI version that requests name (DECISIONS 7).
+    #[serde(deserialize_with = "values::version")]
+    pub codex_version: String,
+    /// zstd for request bodies (DECISIONS 13).
+    #[serde(deserialize_with = "values::word")]
+    pub compression: Compression,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            chatgpt_url: "https://chatgpt.com/backend-api".to_owned(),
+            issuer_url: "https://auth.openai.com".to_owned(),
+            codex_version: "0.169.0".to_owned(),
+            compression: Compression::Auto,
+        }
+    }
+}
+
+/// `[accounts]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Accounts {
+    /// Where Dragoman's own logins are kept.
+    #[serde(deserialize_with = "values::word")]
+    pub token_store: TokenStore,
+}
+
+/// `[models]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Models {
+    /// Instead of the catalog's choice (DECISIONS 19) for `claude-opus-…`.
+    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
+    pub opus: Option<String>,
+    /// For `claude-sonnet-…`.
+    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
+    pub sonnet: Option<String>,
+    /// For `claude-haiku-…`.
+    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
+    pub haiku: Option<String>,
+    /// For `claude-fable-…`.
+    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
+    pub fable: Option<String>,
+    /// For every other name that the catalog does not list.
+    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// An effort that overrides what the client asks for (DECISIONS 5).
+    #[serde(deserialize_with = "values::effort", skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
+    /// Are names mapped at all?
+    #[serde(deserialize_with = "values::word")]
+    pub mode: Mode,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Log {
+    /// The least important line that is still written.
+    #[serde(deserialize_with = "values::word")]
+    pub level: Level,
+    /// After how many days old log files are deleted.
+    #[serde(deserialize_with = "values::days")]
+    pub keep_days: u32,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: Level::Info, keep_days: 7 }
+    }
+}
+
+/// An enum that is one word in the file. `WORDS` is also what an error message offers.
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$variant_about:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+        pub enum $name { $($(#[$variant_about])* #[serde(rename = $word)] $variant,)+ }
+
+        impl values::Word for $name {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
+        }
+    };
+}
+
+words! {
+    /// `upstream.compression`
+    Compression {
+        /// Larger bodies to other machines (DECISIONS 13).
+        #[default] Auto = "auto",
+        /// Every larger body.
+        On = "on",
+        /// Never.
+        Off = "off",
+    }
+}
+
+words! {
+    /// `accounts.token_store`
+    TokenStore {
+        /// The system's keyring.
+        #[default] Keyring = "keyring",
+        /// A file only its owner can read.
+        File = "file",
+    }
+}
+
+words! {
+    /// `models.mode`
+    Mode {
+        /// Claude's model names stand for models of the catalog.
+        #[default] Map = "map",
+        /// Names go upstream as they come.
+        Passthrough = "passthrough",
+    }
+}
+
+words! {
+    /// `log.level`
+    Level {
+        /// Only what failed.
+        Error = "error",
+        /// Also what is odd.
+        Warn = "warn",
+        /// Also one line per request and change of state.
+        #[default] Info = "info",
+        /// Also every step.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+}
+
+impl Level {
+    /// The word in the file.
+    pub fn as_str(self) -> &'static str {
+        <Self as values::Word>::WORDS.iter().find(|(_, level)| *level == self).map_or("info", |(word, _)| word)
+    }
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Built in.
+    Default,
+    /// The settings file.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+    },
+    /// A variable of the process.
+    Environment(String),
+    /// The command line.
+    Flag(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("the default"),
+            Self::File { path, line } => write!(f, "{} line {line}", path.display()),
+            Self::Environment(name) => f.write_str(name),
+            Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Why there are no settings. One sentence each that says where to look.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The file is no TOML, or one of its values can't be used.
+    #[error("{}, line {line}: {}{message}", path.display(), key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default())]
+    File {
+        /// The settings file.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// The dotted key, if the text got as far as having one.
+        key: Option<String>,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The value of a variable or flag can't be used.
+    #[error("{origin} (setting {key}): {message}")]
+    Value {
+        /// The variable or flag.
+        origin: String,
+        /// The dotted key.
+        key: String,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// Other machines could use the account.
+    #[error(
+        "server.listen is {listen} ({origin}), which other machines can reach; use 127.0.0.1, or set server.allow_remote = true if that is what you want"
+    )]
+    Remote {
+        /// The address.
+        listen: SocketAddr,
+        /// Where it comes from.
+        origin: Source,
+    },
+    /// There is no such key.
+    #[error("there is no setting {key}{}", hint.as_ref().map(|known| format!("; did you mean {known}?")).unwrap_or_default())]
+    Unknown {
+        /// What was asked for.
+        key: String,
+        /// What was probably meant.
+        hint: Option<&'static str>,
+    },
+}
+
+/// One value from the command line: key, words, and the flag to blame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flag {
+    pub(crate) key: &'static str,
+    pub(crate) value: String,
+    pub(crate) name: &'static str,
+}
+
+/// What [`Settings::load`] reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layers<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) text: &'a str,
+    pub(crate) environment: &'a Environment,
+    pub(crate) flags: &'a [Flag],
+}
+
+impl Settings {
+    /// Lay the layers over each other. Each value is checked in the layer it comes from, so that the message can name
+    /// the place.
+    pub(crate) fn load(layers: Layers<'_>) -> Result<Self, Problem> {
+        let file::Contents { mut table, lines, mut hints } = file::read(layers.path, layers.text)?;
+        let mut sources: BTreeMap<&'static str, Source> = lines
+            .into_iter()
+            .map(|(key, line)| (key, Source::File { path: layers.path.to_owned(), line }))
+            .collect();
+        for key in &KEYS {
+            if let Some((variable, value)) = layers.environment.setting(key.name) {
+                overlay(&mut table, key, value, &variable)?;
+                sources.insert(key.name, Source::Environment(variable));
+            }
+        }
+        for flag in layers.flags {
+            if let Some(key) = keys::find(flag.key) {
+                overlay(&mut table, key, OsStr::new(&flag.value), flag.name)?;
+                sources.insert(key.name, Source::Flag(flag.name.to_owned()));
+            }
+        }
+        hints.extend(layers.environment.ours().filter_map(unknown_variable));
+        let mut settings: Self = table.try_into().map_err(|error: toml::de::Error| Problem::File {
+            path: layers.path.to_owned(),
+            line: 1,
+            key: None,
+            message: file::sentence(&error),
+        })?;
+        let listen = settings.server.listen;
+        if !listen.ip().is_loopback() && !settings.server.allow_remote {
+            let origin = sources.get("server.listen").cloned().unwrap_or(Source::Default);
+            return Err(Problem::Remote { listen, origin });
+        }
+        settings.sources = sources;
+        settings.hints = hints;
+        Ok(settings)
+    }
+
+    /// Where the value of `key` comes from.
+    pub fn source(&self, key: &str) -> Source {
+        self.sources.get(key).cloned().unwrap_or(Source::Default)
+    }
+
+    /// What is odd but harmless, a sentence each.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// The text of the settings file with `key` set to `value`, or without it: comments, order and unknown keys stay.
+    /// The words of `value` are what a variable would hold.
+    pub(crate) fn edit(text: &str, path: &Path, key: &str, value: Option<&str>) -> Result<String, Problem> {
+        let known = keys::find(key)
+            .ok_or_else(|| Problem::Unknown { key: key.to_owned(), hint: keys::nearest(key) })?;
+        let value = match value {
+            Some(words) => Some(checked(known, OsStr::new(words), "the new value")?),
+            None => None,
+        };
+        file::edit(text, path, known, value)
+    }
+}
+
+/// Put one value over those of the layers below.
+fn overlay(table: &mut Table, key: &Key, words: &OsStr, origin: &str) -> Result<(), Problem> {
+    let value = checked(key, words, origin)?;
+    let section = table.entry(key.section()).or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(section) = section {
+        section.insert(key.field().to_owned(), value);
+    }
+    Ok(())
+}
+
+/// The words as a value of this key's kind, if settings with just this value are valid.
+fn checked(key: &Key, words: &OsStr, origin: &str) -> Result<Value, Problem> {
+    let problem = |message| Problem::Value { origin: origin.to_owned(), key: key.name.to_owned(), message };
+    let words = words.to_str().ok_or_else(|| problem("the value is not UTF-8".to_owned()))?;
+    let value = key.kind.value(words);
+    let section = Table::from_iter([(key.field().to_owned(), value.clone())]);
+    let alone = Table::from_iter([(key.section().to_owned(), Value::Table(section))]);
+    match alone.try_into::<Settings>() {
+        Ok(_) => Ok(value),
+        Err(error) => Err(problem(file::sentence(&error))),
+    }
+}
+
+/// A variable of ours that sets nothing is probably misspelt.
+fn unknown_variable(name: &str) -> Option<String> {
+    let known = || KEYS.iter().flat_map(|key| paths::variables(key.name));
+    let special = [paths::HOME, paths::CLIENT_TOKEN];
+    if special.contains(&name) || known().any(|variable| variable == name) {
+        return None;
+    }
+    let all: Vec<String> = known().chain(special.map(str::to_owned)).collect();
+    let meant = keys::closest(name, all.iter().map(String::as_str));
+    let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+    Some(format!("the variable {name} sets nothing{meant}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! The table of keys. A test holds it against the struct and against `docs/configuration.md`.
+
+use toml::Value;
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// `section.field`
+    pub name: &'static str,
+    /// How words from a variable or the command line become a value.
+    pub kind: Kind,
+    /// What it is, in a few words.
+    pub about: &'static str,
+}
+
+/// How words become a TOML value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// As it is.
+    Text,
+    /// A whole number.
+    Number,
+    /// Yes or no.
+    Switch,
+    /// Separated by commas.
+    List,
+}
+
+/// Every setting there is, in the order of the document.
+pub const KEYS: [Key; 19] = [
+    key("server.listen", Kind::Text, "address Claude Code connects to"),
+    key("server.admin_listen", Kind::Text, "address of the admin pages, or off"),
+    key("server.allow_remote", Kind::Switch, "may other machines connect"),
+    key("server.allowed_hosts", Kind::List, "further host names the server answers to"),
+    key("server.body_limit_mb", Kind::Number, "largest request, in MiB"),
+    key("upstream.chatgpt_url", Kind::Text, "base URL of the ChatGPT backend"),
+    key("upstream.issuer_url", Kind::Text, "base URL of the sign-in server"),
+    key("upstream.codex_version", Kind::Text, "Codex CLI version that requests name"),
+    key("upstream.compression", Kind::Text, "compress large requests: auto, on or off"),
+    key("accounts.token_store", Kind::Text, "where logins are kept: keyring or file"),
+    key("models.opus", Kind::Text, "model for Claude Opus"),
+    key("models.sonnet", Kind::Text, "model for Claude Sonnet"),
+    key("models.haiku", Kind::Text, "model for Claude Haiku"),
+    key("models.fable", Kind::Text, "model for Claude Fable"),
+    key("models.default", Kind::Text, "model for every other name"),
+    key("models.effort", Kind::Text, "effort that overrides the client's"),
+    key("models.mode", Kind::Text, "map or passthrough"),
+    key("log.level", Kind::Text, "error, warn, info, debug or trace"),
+    key("log.keep_days", Kind::Number, "days until old log files are deleted"),
+];
+
+const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
+    Key { name, kind, about }
+}
+
+impl Key {
+    /// The part before the dot.
+    pub fn section(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(section, _)| section)
+    }
+
+    /// The part after the dot.
+    pub fn field(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(_, field)| field)
+    }
+}
+
+impl Kind {
+    /// The value these words stand for. Words that fit no value stay text, so that the type error quotes them.
+    pub(super) fn value(self, words: &str) -> Value {
+        let text = || Value::String(words.to_owned());
+        match self {
+            Self::Text => text(),
+            Self::Number => words.trim().parse().map_or_else(|_| text(), Value::Integer),
+            Self::Switch => match words.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Value::Boolean(true),
+                "false" | "0" | "no" | "off" => Value::Boolean(false),
+                _ => text(),
+            },
+            Self::List => {
+                let parts = words.split(',').map(str::trim).filter(|part| !part.is_empty());
+                Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+            }
+        }
+    }
+}
+
+/// The key of this name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The key that was probably meant. A field in the wrong section, or in none, counts as near.
+pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    let field = name.rsplit('.').next().unwrap_or(name);
+    let mut same_field = KEYS.iter().filter(|key| key.field() == field);
+    match (same_field.next(), same_field.next()) {
+        (Some(key), None) => Some(key.name),
+        _ => closest(name, KEYS.iter().map(|key| key.name)),
+    }
+}
+
+/// The known word that is at most three slips away.
+pub(super) fn closest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known.map(|known| (slips(word, known), known)).filter(|(slips, _)| *slips <= 3).min().map(|(_, known)| known)
+}
+
+/// Levenshtein distance.
+fn slips(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, a) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, b) in other.iter().enumerate() {
+            let above = row[column + 1];
+            row[column + 1] = (diagonal + usize::from(a != *b)).min(above + 1).min(row[column] + 1);
+            diagonal = above;
+        }
+    }
+    row[other.len()]
+}

@@ -1,0 +1,288 @@
+use std::path::Path;
+
+use serde::Deserialize as _;
+
+use super::*;
+
+const PATH: &str = "/home/me/config.toml";
+
+fn load(text: &str) -> Result<Settings, Problem> {
+    load_with(text, &[], &[])
+}
+
+fn load_with(text: &str, variables: &[(&str, &str)], flags: &[Flag]) -> Result<Settings, Problem> {
+    let environment = variables.iter().copied().collect();
+    Settings::load(Layers { path: Path::new(PATH), text, environment: &environment, flags })
+}
+
+fn complaint(text: &str) -> String {
+    load(text).unwrap_err().to_string()
+}
+
+fn listen_flag(value: &str) -> Flag {
+    Flag { key: "server.listen", value: value.to_owned(), name: "--listen" }
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    assert_eq!(load("").unwrap(), Settings::default());
+    assert_eq!(load("").unwrap().source("server.listen"), Source::Default);
+}
+
+#[test]
+fn later_layers_win_and_each_value_knows_its_source() {
+    let text = "[server]\nlisten = \"127.0.0.1:1111\"\n\n[log]\nlevel = \"warn\"\nkeep_days = 3\n";
+    let variables = [("DRAGOMAN_LISTEN", "127.0.0.1:2222"), ("DRAGOMAN_LOG", "debug")];
+    let settings = load_with(text, &variables, &[listen_flag("127.0.0.1:0")]).unwrap();
+    assert_eq!(settings.server.listen.to_string(), "127.0.0.1:0");
+    assert_eq!(settings.log, Log { level: Level::Debug, keep_days: 3 });
+    assert_eq!(settings.source("server.listen"), Source::Flag("--listen".to_owned()));
+    assert_eq!(settings.source("log.level"), Source::Environment("DRAGOMAN_LOG".to_owned()));
+    assert_eq!(settings.source("log.keep_days"), Source::File { path: PATH.into(), line: 6 });
+    assert_eq!(settings.source("models.opus"), Source::Default);
+}
+
+#[test]
+fn every_key_can_be_set_by_a_variable() {
+    let settings = load_with(
+        "",
+        &[
+            ("DRAGOMAN_CHATGPT_URL", "http://127.0.0.1:9/backend-api/"),
+            ("DRAGOMAN_ISSUER_URL", "http://127.0.0.1:9"),
+            ("DRAGOMAN_TOKEN_STORE", "file"),
+            ("DRAGOMAN_ADMIN_LISTEN", "off"),
+            ("DRAGOMAN_SERVER_ALLOWED_HOSTS", "a.lan, B.lan"),
+            ("DRAGOMAN_SERVER_BODY_LIMIT_MB", "8"),
+            ("DRAGOMAN_SERVER_ALLOW_REMOTE", "yes"),
+            ("DRAGOMAN_SERVER_LISTEN", "0.0.0.0:80"),
+            ("DRAGOMAN_MODELS_OPUS", "gpt-6.1-sol-high"),
+            ("DRAGOMAN_MODELS_EFFORT", "xhigh"),
+            ("DRAGOMAN_CLIENT_TOKEN", "secret"),
+        ],
+        &[],
+    )
+    .unwrap();
+    assert_eq!(settings.upstream.chatgpt_url, "http://127.0.0.1:9/backend-api");
+    assert_eq!(settings.accounts.token_store, TokenStore::File);
+    assert_eq!(settings.server.admin_listen, AdminListen::Off);
+    assert_eq!(settings.server.allowed_hosts, ["a.lan", "b.lan"]);
+    assert_eq!(settings.server.body_limit_mb, 8);
+    assert_eq!(settings.server.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(settings.models.opus.as_deref(), Some("gpt-6.1-sol-high"));
+    assert_eq!(settings.models.effort, Some(Effort::Xhigh));
+    assert_eq!(settings.hints(), <[String; 0]>::default());
+}
+
+#[test]
+fn a_wrong_value_names_file_line_and_key() {
+    let at = "/home/me/config.toml, line";
+    assert_eq!(
+        complaint("[server]\n\nlisten = \"here\""),
+        format!("{at} 3: server.listen: \"here\" is not an address with a port, such as \"127.0.0.1:3746\"")
+    );
+    assert_eq!(
+        complaint("[server]\nlisten = 3746"),
+        format!(
+            "{at} 2: server.listen: invalid type: integer `3746`, expected an address with a port, such as \"127.0.0.1:3746\""
+        )
+    );
+    assert_eq!(
+        complaint("[server]\nbody_limit_mb = -1"),
+        format!(
+            "{at} 2: server.body_limit_mb: invalid value: integer `-1`, expected a whole number from 1 to 1024"
+        )
+    );
+    assert_eq!(
+        complaint("# a\n[upstream]\ncompression = \"gzip\" # b\n"),
+        format!("{at} 3: upstream.compression: \"gzip\" is not \"auto\" or \"on\" or \"off\"")
+    );
+    assert_eq!(
+        complaint("[server]\nallowed_hosts = [\n  \"a.lan\",\n  \"http://b.lan\",\n]"),
+        format!(
+            "{at} 2: server.allowed_hosts: \"http://b.lan\" is not a host name such as \"dev-box.lan\" (no scheme, no path)"
+        )
+    );
+    assert_eq!(
+        complaint("[models]\neffort = \"ultra\""),
+        format!(
+            "{at} 2: models.effort: \"ultra\" is not an effort (none, minimal, low, medium, high, xhigh or max); leave the key out to do as the client asks"
+        )
+    );
+    assert!(complaint("server = 3").starts_with(&format!("{at} 1: server: invalid type: integer `3`")));
+}
+
+#[test]
+fn broken_toml_names_file_and_line() {
+    for (text, line) in [("[server\n", 1), ("[log]\nlevel = \n", 2), ("[log]\nlevel='a'\nlevel='b'", 3)] {
+        let complaint = complaint(text);
+        assert!(complaint.starts_with(&format!("{PATH}, line {line}: ")), "{complaint}");
+        assert!(!complaint.contains('\n'), "{complaint}");
+    }
+}
+
+#[test]
+fn a_wrong_variable_or_flag_is_named() {
+    let problem = load_with("", &[("DRAGOMAN_LISTEN", "x")], &[]).unwrap_err();
+    assert_eq!(
+        problem.to_string(),
+        "DRAGOMAN_LISTEN (setting server.listen): \"x\" is not an address with a port, such as \"127.0.0.1:3746\""
+    );
+    let problem = load_with("", &[("DRAGOMAN_LOG_KEEP_DAYS", "many")], &[]).unwrap_err();
+    assert_eq!(
+        problem.to_string(),
+        "DRAGOMAN_LOG_KEEP_DAYS (setting log.keep_days): invalid type: string \"many\", expected a whole number from 1 to 3650"
+    );
+    let problem = load_with("", &[], &[listen_flag("x")]).unwrap_err();
+    assert!(problem.to_string().starts_with("--listen (setting server.listen): "), "{problem}");
+}
+
+#[test]
+fn an_address_that_others_can_reach_needs_permission() {
+    let text = "[server]\nlisten = \"0.0.0.0:3746\"\n";
+    assert_eq!(
+        complaint(text),
+        "server.listen is 0.0.0.0:3746 (/home/me/config.toml line 2), which other machines can reach; use 127.0.0.1, or set server.allow_remote = true if that is what you want"
+    );
+    assert!(load(&format!("{text}allow_remote = true\n")).is_ok());
+    assert!(load("[server]\nlisten = \"[::1]:1\"\n").is_ok());
+    assert!(load("[server]\nlisten = \"localhost:1\"\n").is_ok());
+}
+
+#[test]
+fn unknown_keys_are_hints_with_what_was_meant() {
+    let text = "listen = 1\n[server]\nlistn = \"x\"\n[future]\nthing = 1\n[log]\nlevel = \"info\"\n";
+    let settings = load_with(text, &[("DRAGOMAN_LISTTEN", "x")], &[]).unwrap();
+    let mut hints = settings.hints().to_vec();
+    hints.sort();
+    assert_eq!(
+        hints,
+        [
+            "/home/me/config.toml, line 1: there is no setting listen; did you mean server.listen?",
+            "/home/me/config.toml, line 3: there is no setting server.listn; did you mean server.listen?",
+            "/home/me/config.toml, line 4: there is no setting future",
+            "the variable DRAGOMAN_LISTTEN sets nothing; did you mean DRAGOMAN_LISTEN?",
+        ]
+    );
+}
+
+#[test]
+fn secrets_in_urls_and_odd_urls_are_refused() {
+    for url in ["ftp://x", "https://", "https://me:pw@x", "chatgpt.com", "https://x/?a", "https://a b"] {
+        assert!(load(&format!("[upstream]\nchatgpt_url = \"{url}\"")).is_err(), "{url}");
+    }
+    for version in ["", "1", "0.169", "0.169.0\\r\\nx: y", "a.b.c"] {
+        assert!(load(&format!("[upstream]\ncodex_version = \"{version}\"")).is_err(), "{version}");
+    }
+}
+
+#[test]
+fn comments_and_unknown_keys_survive_a_write() {
+    let text = "\
+# mine
+[server] # the listener
+  listen = \"127.0.0.1:1\"   # not the default
+future = { a = 1 } # later
+
+# models
+[models]
+opus = 'gpt-5.5'
+";
+    let path = Path::new(PATH);
+    let edited = Settings::edit(text, path, "server.listen", Some("127.0.0.1:2")).unwrap();
+    let edited = Settings::edit(&edited, path, "models.opus", None).unwrap();
+    let edited = Settings::edit(&edited, path, "server.allowed_hosts", Some("a.lan,b.lan")).unwrap();
+    let edited = Settings::edit(&edited, path, "log.keep_days", Some("2")).unwrap();
+    assert_eq!(
+        edited,
+        "\
+# mine
+[server] # the listener
+  listen = \"127.0.0.1:2\"   # not the default
+future = { a = 1 } # later
+allowed_hosts = [\"a.lan\", \"b.lan\"]
+
+# models
+[models]
+
+[log]
+keep_days = 2
+"
+    );
+}
+
+#[test]
+fn every_way_to_write_a_table_can_be_edited() {
+    let path = Path::new(PATH);
+    let edit = |text| Settings::edit(text, path, "log.level", Some("debug")).unwrap();
+    assert_eq!(edit("log.level = \"info\" # dotted\n"), "log.level = \"debug\" # dotted\n");
+    assert_eq!(
+        edit("log = { level = \"info\", keep_days = 1 }\n"),
+        "log = { level = \"debug\", keep_days = 1 }\n"
+    );
+    assert_eq!(edit(""), "[log]\nlevel = \"debug\"\n");
+}
+
+#[test]
+fn a_write_checks_key_and_value() {
+    let edit = |key, value| Settings::edit("", Path::new(PATH), key, Some(value)).unwrap_err().to_string();
+    assert_eq!(edit("log.levle", "debug"), "there is no setting log.levle; did you mean log.level?");
+    assert!(edit("log.level", "loud").starts_with("the new value (setting log.level): \"loud\" is not"));
+}
+
+/// The dotted names in a value.
+fn names(value: &Value) -> Vec<String> {
+    let sections = value.as_table().unwrap().iter();
+    let fields = sections.flat_map(|(section, fields)| {
+        fields.as_table().unwrap().keys().map(move |field| format!("{section}.{field}"))
+    });
+    fields.collect()
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names
+}
+
+#[test]
+fn the_table_of_keys_names_every_field() {
+    let model = || Some("m".to_owned());
+    let full = Settings {
+        models: Models {
+            opus: model(),
+            sonnet: model(),
+            haiku: model(),
+            fable: model(),
+            default: model(),
+            effort: Some(Effort::Low),
+            mode: Mode::Map,
+        },
+        ..Settings::default()
+    };
+    let value = Value::try_from(&full).unwrap();
+    let listed = KEYS.iter().map(|key| key.name.to_owned()).collect();
+    assert_eq!(sorted(names(&value)), sorted(listed));
+    assert_eq!(Settings::deserialize(value).unwrap(), full, "what is written can be read");
+}
+
+#[test]
+fn the_document_describes_every_key_with_its_default_and_variables() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/configuration.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let described: Vec<&str> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+        .filter(|name| name.contains('.'))
+        .collect();
+    assert_eq!(described, KEYS.map(|key| key.name), "same keys, same order");
+    let defaults = Value::try_from(Settings::default()).unwrap();
+    for key in KEYS {
+        let heading = format!("### `{}`\n", key.name);
+        let section = document.split(&heading).nth(1).unwrap().split("\n#").next().unwrap();
+        let default = defaults.get(key.section()).and_then(|section| section.get(key.field()));
+        let default = default.map_or("not set".to_owned(), |value| format!("`{value}`"));
+        assert!(section.contains(&format!("Default: {default} ")), "{}: default {default}", key.name);
+        for variable in paths::variables(key.name) {
+            assert!(section.contains(&format!("`{variable}`")), "{}: variable {variable}", key.name);
+        }
+    }
+}

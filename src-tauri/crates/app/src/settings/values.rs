@@ -1,0 +1,217 @@
+//! What a value may be. Each function is named after the kind of value and says in one phrase what would be right.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Serialize, Serializer};
+
+use dragoman_protocol::route::Effort;
+
+/// `server.admin_listen`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminListen {
+    /// No admin pages.
+    Off,
+    /// Here.
+    Address(SocketAddr),
+}
+
+impl fmt::Display for AdminListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Serialize for AdminListen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An address and port; `localhost` is taken for 127.0.0.1. For flags.
+pub fn parse_listen(words: &str) -> Result<SocketAddr, String> {
+    let local = words.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    match local.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)) {
+        Some(address) => Ok(address),
+        None => words.parse().map_err(|_| format!("{words:?} is not {LISTEN}")),
+    }
+}
+
+/// An address and port, or `off`. For flags.
+pub fn parse_admin_listen(words: &str) -> Result<AdminListen, String> {
+    match words {
+        "off" => Ok(AdminListen::Off),
+        _ => parse_listen(words)
+            .map(AdminListen::Address)
+            .map_err(|_| format!("{words:?} is not {ADMIN_LISTEN}")),
+    }
+}
+
+const LISTEN: &str = "an address with a port, such as \"127.0.0.1:3746\"";
+const ADMIN_LISTEN: &str = "\"off\" or an address with a port, such as \"127.0.0.1:3747\"";
+
+/// An enum that is one word in the file.
+pub(super) trait Word: Copy + 'static {
+    /// Each word and what it stands for.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    text(from, LISTEN, parse_listen)
+}
+
+pub(super) fn admin_listen<'de, D: Deserializer<'de>>(from: D) -> Result<AdminListen, D::Error> {
+    text(from, ADMIN_LISTEN, parse_admin_listen)
+}
+
+pub(super) fn word<'de, D: Deserializer<'de>, W: Word>(from: D) -> Result<W, D::Error> {
+    let words: Vec<String> = W::WORDS.iter().map(|(word, _)| format!("{word:?}")).collect();
+    let right = words.join(" or ");
+    text(from, &right, |given| {
+        W::WORDS
+            .iter()
+            .find(|(word, _)| *word == given)
+            .map(|(_, value)| *value)
+            .ok_or_else(|| format!("{given:?} is not {right}"))
+    })
+}
+
+/// A base URL without the slash at its end. A user or password in it would be printed by `status`, so there is none.
+pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    const RIGHT: &str = "a base URL such as \"https://example.com/path\"";
+    text(from, RIGHT, |given| {
+        let url = given.trim_end_matches('/');
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let host = rest.split('/').next().unwrap_or_default();
+        let clean = !url.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\'));
+        if matches!(scheme, "https" | "http") && !host.is_empty() && !host.contains('@') && clean {
+            Ok(url.to_owned())
+        } else {
+            Err(format!("{given:?} is not {RIGHT}, without user, query or fragment"))
+        }
+    })
+}
+
+/// A version goes into headers as it is.
+pub(super) fn version<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    const RIGHT: &str = "a version such as \"0.169.0\"";
+    text(from, RIGHT, |given| {
+        let numbers = given.split(['-', '+']).next().unwrap_or_default();
+        let parts: Vec<&str> = numbers.split('.').collect();
+        let numeric = parts.len() == 3 && parts.iter().all(|part| part.parse::<u32>().is_ok());
+        let clean = given.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
+        if numeric && clean { Ok(given.to_owned()) } else { Err(format!("{given:?} is not {RIGHT}")) }
+    })
+}
+
+/// A model of the catalog, which is not known here: only what can't be one is refused.
+pub(super) fn model<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    const RIGHT: &str = "a model id such as \"gpt-5.5\"";
+    text(from, RIGHT, |given| {
+        let bad = |c: char| c.is_whitespace() || c.is_control();
+        if given.is_empty() || given.contains(bad) || given.len() > 200 {
+            return Err(format!("{given:?} is not {RIGHT}; leave the key out for the default"));
+        }
+        Ok(Some(given.to_owned()))
+    })
+}
+
+/// An effort that can be sent: `ultra` can't (DECISIONS 5).
+pub(super) fn effort<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Effort>, D::Error> {
+    const RIGHT: &str = "an effort (none, minimal, low, medium, high, xhigh or max)";
+    text(from, RIGHT, |given| match given.parse() {
+        Ok(Effort::Ultra) | Err(_) => {
+            Err(format!("{given:?} is not {RIGHT}; leave the key out to do as the client asks"))
+        }
+        Ok(effort) => Ok(Some(effort)),
+    })
+}
+
+pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    struct Switch;
+    impl Visitor<'_> for Switch {
+        type Value = bool;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("true or false")
+        }
+        fn visit_bool<E: de::Error>(self, value: bool) -> Result<bool, E> {
+            Ok(value)
+        }
+    }
+    from.deserialize_bool(Switch)
+}
+
+pub(super) fn body_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    number(from, 1, 1024)
+}
+
+pub(super) fn days<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    number(from, 1, 3650)
+}
+
+pub(super) fn hosts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    struct Hosts;
+    impl<'de> Visitor<'de> for Hosts {
+        type Value = Vec<String>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of host names such as [\"dev-box.lan\"]")
+        }
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut hosts = Vec::new();
+            while let Some(host) = list.next_element::<String>()? {
+                let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+                if host.is_empty() || !host.chars().all(name) {
+                    return Err(de::Error::custom(format!(
+                        "{host:?} is not a host name such as \"dev-box.lan\" (no scheme, no path)"
+                    )));
+                }
+                hosts.push(host.to_ascii_lowercase());
+            }
+            Ok(hosts)
+        }
+    }
+    from.deserialize_seq(Hosts)
+}
+
+fn number<'de, D: Deserializer<'de>>(from: D, least: u32, most: u32) -> Result<u32, D::Error> {
+    struct Number(u32, u32);
+    impl Visitor<'_> for Number {
+        type Value = u32;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a whole number from {} to {}", self.0, self.1)
+        }
+        fn visit_i64<E: de::Error>(self, value: i64) -> Result<u32, E> {
+            match u32::try_from(value) {
+                Ok(value) if (self.0..=self.1).contains(&value) => Ok(value),
+                _ => Err(E::invalid_value(de::Unexpected::Signed(value), &self)),
+            }
+        }
+        fn visit_u64<E: de::Error>(self, value: u64) -> Result<u32, E> {
+            self.visit_i64(i64::try_from(value).unwrap_or(i64::MAX))
+        }
+    }
+    from.deserialize_i64(Number(least, most))
+}
+
+/// A string that `parse` understands; `right` says in a phrase what would be.
+fn text<'de, D: Deserializer<'de>, T>(
+    from: D,
+    right: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    struct Text<'a, F>(&'a str, F);
+    impl<T, F: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Text<'_, F> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+        fn visit_str<E: de::Error>(self, value: &str) -> Result<T, E> {
+            (self.1)(value).map_err(E::custom)
+        }
+    }
+    from.deserialize_str(Text(right, parse))
+}
