@@ -1,1 +1,18 @@
-//! support
+//! The support kit of the tests that need more than one crate: a fake ChatGPT backend that rejects what the real
+//! one is reported to reject, the real `dragoman` binary as a child process, an HTTP client that can be dropped at
+//! any byte, fabricated credentials and files.
+//!
+//! Not here: expectations. They stand in the tests. The kit fails by panicking, with words that name the cause.
+#![expect(clippy::expect_used, reason = "a test kit fails by panicking; there is nobody to hand an error to")]
+
+mod bin;
+mod credentials;
+mod dragoman;
+pub mod fake;
+pub mod files;
+pub mod http;
+pub mod sse;
+
+pub use bin::{bin, workspace};
+pub use credentials::{ACCOUNT, Credentials, EMAIL, codex_home, now, random, uuid};
+pub use dragoman::{Dragoman, Launch, TOKEN, message};

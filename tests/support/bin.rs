@@ -1,0 +1,60 @@
+//! Where tests get the product's binaries from. A package that only tests has no `CARGO_BIN_EXE_*` and would run
+//! whatever lies in `target/`, so the binary is built here, once per process, and a failure stops the run.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use serde_json::Value;
+
+/// The path of a freshly built binary of this workspace: `dragoman` or `dragoman-desktop`.
+pub fn bin(name: &str) -> PathBuf {
+    static BUILT: OnceLock<Mutex<HashMap<String, PathBuf>>> = OnceLock::new();
+    let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    built.entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+}
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+}
+
+fn build(name: &str) -> PathBuf {
+    let package = match name {
+        "dragoman" => "dragoman-cli",
+        other => other,
+    };
+    let (target, profile) = place();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(workspace())
+        .args(["build", "--locked", "--package", package, "--bin", name, "--profile", &profile])
+        .args(["--message-format", "json-render-diagnostics"])
+        .arg("--target-dir")
+        .arg(&target)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    let output = command.output().unwrap_or_else(|error| panic!("cannot run cargo: {error}"));
+    assert!(output.status.success(), "`cargo build --bin {name}` failed ({})", output.status);
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .unwrap_or_else(|| panic!("cargo named no executable for {name}"))
+}
+
+/// The target directory and the profile that this test binary itself was built in.
+fn place() -> (PathBuf, String) {
+    let exe = std::env::current_exe().expect("path of this test binary");
+    let directory = exe.ancestors().find(|path| path.ends_with("deps")).and_then(Path::parent);
+    let directory = directory.unwrap_or_else(|| panic!("{} is not below target/*/deps", exe.display()));
+    let profile = match directory.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev".to_owned(),
+        Some(other) => other.to_owned(),
+        None => panic!("{} names no profile", directory.display()),
+    };
+    (directory.parent().expect("a target directory").to_owned(), profile)
+}
