@@ -173,6 +173,13 @@ impl Call {
         self
     }
 
+    /// Sets a body that is already framed in chunks; the end is added.
+    pub fn framed(self, chunks: impl Into<Vec<u8>>) -> Self {
+        let mut body = chunks.into();
+        body.extend_from_slice(b"0\r\n\r\n");
+        self.header("transfer-encoding", "chunked").bytes(body)
+    }
+
     /// Sets a JSON body.
     pub fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json").bytes(body.to_string())
@@ -213,7 +220,8 @@ impl Call {
         for (name, value) in &self.headers.0 {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        let told = self.headers.value("content-length").is_some();
+        let told =
+            ["content-length", "transfer-encoding"].iter().any(|name| self.headers.value(name).is_some());
         if !told && (!self.body.is_empty() || self.method == "POST") {
             head.push_str(&format!("content-length: {}\r\n", self.body.len()));
         }

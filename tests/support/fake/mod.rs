@@ -99,6 +99,7 @@ impl Reply {
 }
 
 pub(crate) struct State {
+    count: usize,
     rules: Vec<(Rule, u32)>,
     log: Vec<Request>,
     issued: HashSet<String>,
@@ -106,6 +107,12 @@ pub(crate) struct State {
     tokens: issuer::Tokens,
     replies: HashMap<String, VecDeque<Reply>>,
     strict: bool,
+}
+
+impl State {
+    fn request(&mut self, number: usize) -> Option<&mut Request> {
+        self.log.iter_mut().rev().find(|request| request.number == number)
+    }
 }
 
 pub(crate) struct Shared {
@@ -117,7 +124,7 @@ impl Shared {
     fn note(&self, number: usize, change: impl FnOnce(&mut Request)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // The record may have been cleared meanwhile.
-        if let Some(request) = state.log.get_mut(number) {
+        if let Some(request) = state.request(number) {
             change(request);
         }
         drop(state);
@@ -143,6 +150,7 @@ impl FakeChatGpt {
     /// Starts it on a free port of 127.0.0.1.
     pub fn start() -> Self {
         let state = State {
+            count: 0,
             rules: Vec::new(),
             log: Vec::new(),
             issued: HashSet::new(),
@@ -227,6 +235,11 @@ impl FakeChatGpt {
     /// Makes the next refresh fail with this status and code.
     pub fn fail_refresh(&self, status: u16, code: &'static str) {
         self.state().tokens.errors.push_back((status, code));
+    }
+
+    /// Forgets everything that came in so far.
+    pub fn forget(&self) {
+        self.state().log.clear();
     }
 
     /// Everything that came in so far.

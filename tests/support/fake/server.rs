@@ -137,7 +137,8 @@ fn record(shared: &Shared, method: &str, path: &str, headers: &Headers, raw: &[u
         plain.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
     let turn = method == "POST" && path.split('?').next() == Some(super::RESPONSES);
     let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-    let number = state.log.len();
+    let number = state.count;
+    state.count += 1;
     state.log.push(Request {
         number,
         at: Instant::now(),
@@ -168,7 +169,9 @@ impl From<Answer> for Turn {
 }
 
 fn respond(state: &mut State, number: usize) -> Turn {
-    let request = state.log[number].clone();
+    let Some(request) = state.request(number).cloned() else {
+        return Answer::json(404, &json!({ "detail": "Not Found" })).into();
+    };
     let path = request.path.split('?').next().unwrap_or_default();
     let method = request.method.as_str();
     if method == "CONNECT" || path.starts_with("http://") || path.starts_with("https://") {
@@ -210,7 +213,9 @@ fn turn(state: &mut State, request: &Request) -> Turn {
         && let Some((status, body)) = reject::refusal(&request.headers, &request.body, &knows)
     {
         let answer = Answer::json(status, &body);
-        state.log[request.number].refused = Some((status, body));
+        if let Some(recorded) = state.request(request.number) {
+            recorded.refused = Some((status, body));
+        }
         return answer.into();
     }
     let view = request.view.clone().unwrap_or_default();
@@ -218,14 +223,14 @@ fn turn(state: &mut State, request: &Request) -> Turn {
         .rules
         .iter_mut()
         .find(|(rule, used)| rule.uses.is_none_or(|uses| *used < uses) && rule.matches(&view));
-    let rule = match rule {
-        Some((rule, used)) => {
-            *used += 1;
-            state.log[request.number].rule = Some(rule.id.clone());
-            rule.clone()
-        }
-        None => Rule::any("(none)").text("OK."),
-    };
+    let rule = rule.map(|(rule, used)| {
+        *used += 1;
+        rule.clone()
+    });
+    if let Some(recorded) = state.request(request.number) {
+        recorded.rule = rule.as_ref().map(|rule| rule.id.clone());
+    }
+    let rule = rule.unwrap_or_else(|| Rule::any("(none)").text("OK."));
     let (answer, issued) = render::answer(&rule, &view, &request.body);
     state.issued.extend(issued);
     Turn { answer, before: rule.before }
