@@ -9,20 +9,18 @@ use crate::paths::claude_code as names;
 use crate::token::ClientToken;
 
 /// For Claude Code 2.1.329 (`claude-code.md` §§8, 17). `window` is what a conversation may fill (DECISIONS 18).
-pub(crate) fn claude_code(address: SocketAddr, token: &ClientToken, window: Option<u64>) -> Vec<(String, String)> {
-    let mut variables = vec![
+pub(crate) fn claude_code(address: SocketAddr, token: &ClientToken, window: u64) -> Vec<(String, String)> {
+    let variables = [
         (names::BASE_URL, format!("http://{address}")),
         (names::AUTH_TOKEN, token.expose().to_owned()),
-    ];
-    if let Some(window) = window {
         // The first is for names Claude Code doesn't know, the second for those it does.
-        variables.push((names::MAX_CONTEXT_TOKENS, window.to_string()));
-        variables.push((names::AUTO_COMPACT_WINDOW, window.to_string()));
-    }
-    // A line that changes with every request would defeat the prompt cache.
-    variables.push((names::ATTRIBUTION_HEADER, "0".to_owned()));
-    // A broken stream is reported; asking again without streaming would pay for the whole answer twice.
-    variables.push((names::DISABLE_NONSTREAMING_FALLBACK, "1".to_owned()));
+        (names::MAX_CONTEXT_TOKENS, window.to_string()),
+        (names::AUTO_COMPACT_WINDOW, window.to_string()),
+        // A line that changes with every request would defeat the prompt cache.
+        (names::ATTRIBUTION_HEADER, "0".to_owned()),
+        // A broken stream is reported; asking again without streaming would pay for the whole answer twice.
+        (names::DISABLE_NONSTREAMING_FALLBACK, "1".to_owned()),
+    ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -33,7 +31,7 @@ mod tests {
     #[test]
     fn claude_code_is_told_address_token_and_window() {
         let token = ClientToken::new("t", "a test").unwrap();
-        let variables = claude_code("127.0.0.1:3746".parse().unwrap(), &token, Some(258_400));
+        let variables = claude_code("127.0.0.1:3746".parse().unwrap(), &token, 258_400);
         let variables: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
             variables,

@@ -34,12 +34,33 @@ pub enum Error {
         /// What is wrong and what to do.
         message: String,
     },
+    /// The listener could not be opened.
+    #[error("{0}")]
+    Listen(#[from] dragoman_proxy::Error),
+    /// The client of the backend could not be built.
+    #[error("{}", chain(.0))]
+    Upstream(#[from] dragoman_upstream::Error),
+    /// The program is ending.
+    #[error("Dragoman is stopping")]
+    Stopping,
 }
 
 impl Error {
+    /// Is the port taken by someone else?
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Listen(dragoman_proxy::Error::Busy { .. }))
+    }
+
     /// For `map_err`: an input or output error on a file of ours.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source }
     }
+}
+
+/// An error with its causes, on one line. The variants above print themselves whole, so that a shell needs no more than
+/// `to_string`.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }

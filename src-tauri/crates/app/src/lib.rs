@@ -1,13 +1,31 @@
-//! The facade: every verb a user sees, settings, the listener's life.
+//! The facade [`App`]: every verb a user sees, settings, the listener's life. The shells (cli, desktop) use this crate
+//! and nothing below it.
+//!
+//! Input: settings, variables, flags, clicks. Output: a listening proxy and a [`Snapshot`] of everything there is to
+//! show. Invariants: one writer of the settings; every task is owned and joined; secrets can't be printed; all paths
+//! and variables are named in [`paths`]. Not here: clap, tauri, and what a request goes through (proxy).
 
+mod app;
 mod environment;
 mod error;
 mod logging;
+mod models;
 pub mod paths;
 mod running;
 pub mod settings;
+mod snapshot;
 pub mod token;
 
+pub use app::{App, Options, STREAMS, running};
+pub use dragoman_protocol::route::{Dialect, Effort};
+pub use dragoman_upstream::{
+    AccountKind, AccountState, AccountView, BackendKind, Credits, LimitWindow, Limits, Source as CatalogSource,
+    install_crypto,
+};
 pub use error::Error;
-pub use dragoman_upstream::BackendKind;
+pub use models::{Listed, Mapped, Models};
 pub use running::Running;
+pub use snapshot::{Activity, Server, Snapshot};
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

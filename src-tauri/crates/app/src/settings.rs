@@ -133,13 +133,13 @@ pub struct Models {
     /// For `claude-fable-…`.
     #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
     pub fable: Option<String>,
-    /// For every other name that the catalog does not list.
+    /// For families without a choice of their own, and for Claude names of no known family.
     #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// An effort that overrides what the client asks for (DECISIONS 5).
     #[serde(deserialize_with = "values::effort", skip_serializing_if = "Option::is_none")]
     pub effort: Option<Effort>,
-    /// Are names mapped at all?
+    /// What happens with names that are neither Claude's nor in the catalog.
     #[serde(deserialize_with = "values::word")]
     pub mode: Mode,
 }
@@ -200,9 +200,9 @@ words! {
 words! {
     /// `models.mode`
     Mode {
-        /// Claude's model names stand for models of the catalog.
+        /// They are refused.
         #[default] Map = "map",
-        /// Names go upstream as they come.
+        /// They go upstream as they are.
         Passthrough = "passthrough",
     }
 }

@@ -42,9 +42,9 @@ pub const KEYS: [Key; 19] = [
     key("models.sonnet", Kind::Text, "model for Claude Sonnet"),
     key("models.haiku", Kind::Text, "model for Claude Haiku"),
     key("models.fable", Kind::Text, "model for Claude Fable"),
-    key("models.default", Kind::Text, "model for every other name"),
+    key("models.default", Kind::Text, "model for families without their own"),
     key("models.effort", Kind::Text, "effort that overrides the client's"),
-    key("models.mode", Kind::Text, "map or passthrough"),
+    key("models.mode", Kind::Text, "unknown names: map (refuse) or passthrough"),
     key("log.level", Kind::Text, "error, warn, info, debug or trace"),
     key("log.keep_days", Kind::Number, "days until old log files are deleted"),
 ];

@@ -1,0 +1,332 @@
+//! [`App`]: composes the rooms once and offers every verb a user sees. Tray and command line are shells around it.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dragoman_proxy as proxy;
+use dragoman_upstream::{self as upstream, AccountView, BackendKind, Client};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::logging;
+use crate::paths::{self, Environment, Mode, Paths};
+use crate::running::{Running, client_address};
+use crate::settings::{AdminListen, Flag, Layers, Settings};
+use crate::snapshot::{Board, Server, Snapshot};
+use crate::token::ClientToken;
+use crate::{Error, environment, models};
+
+/// How long open streams may go on after the switch was turned off, or after Quit (DECISIONS 27).
+pub const STREAMS: Duration = Duration::from_secs(30);
+
+/// What the command line, the desktop or a test decides. `default()` is this process: its environment, a log file.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Everything of ours lies below it; goes before `DRAGOMAN_HOME`.
+    pub home: Option<PathBuf>,
+    /// The variables that count.
+    pub environment: Environment,
+    /// `--listen`
+    pub listen: Option<SocketAddr>,
+    /// `--admin-listen`
+    pub admin_listen: Option<AdminListen>,
+    /// Who answers; the ChatGPT backend if nothing is said.
+    pub backend: Option<BackendKind>,
+    /// Goes before `DRAGOMAN_CLIENT_TOKEN` and the kept one.
+    pub client_token: Option<ClientToken>,
+    /// How many `-v` there were.
+    pub verbose: u8,
+    /// Write a log file? Commands that end at once don't.
+    pub log_file: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            home: None,
+            environment: Environment::from_process(),
+            listen: None,
+            admin_listen: None,
+            backend: None,
+            client_token: None,
+            verbose: 0,
+            log_file: true,
+        }
+    }
+}
+
+impl Options {
+    fn flags(&self) -> Vec<Flag> {
+        let flag = |key, value: Option<String>, name| value.map(|value| Flag { key, value, name });
+        let listen = flag("server.listen", self.listen.map(|listen| listen.to_string()), "--listen");
+        let admin = self.admin_listen.map(|listen| listen.to_string());
+        listen.into_iter().chain(flag("server.admin_listen", admin, "--admin-listen")).collect()
+    }
+}
+
+/// The program. Cheap to clone; all clones are one program.
+#[derive(Debug, Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    paths: Paths,
+    environment: Environment,
+    flags: Vec<Flag>,
+    token: ClientToken,
+    backend: BackendKind,
+    client: Client,
+    proxy: proxy::Proxy,
+    settings: watch::Sender<Arc<Settings>>,
+    config: watch::Sender<Arc<proxy::Config>>,
+    board: Arc<Board>,
+    /// Held while the switch moves, awaits included: two clicks are two moves, one after the other.
+    listener: tokio::sync::Mutex<Option<On>>,
+    /// One writer of the settings file at a time.
+    writer: Mutex<()>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// If an app is dropped without `shutdown`, its tasks end all the same.
+    _stop: DropGuard,
+    _log: logging::Guard,
+}
+
+/// A listener that is open.
+#[derive(Debug)]
+struct On {
+    server: proxy::Server,
+    running: Running,
+}
+
+impl App {
+    /// Read settings and logins, start the log and the client of the backend. Nothing listens yet, and nothing goes
+    /// over the network.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let paths = Paths::find(options.home.as_deref(), &options.environment)?;
+        let flags = options.flags();
+        let settings = load(&paths, &options.environment, &flags)?;
+        let files = options.log_file.then_some(&paths);
+        let (log, log_hint) =
+            logging::start(logging::Targets { files, verbose: options.verbose }, &settings.log);
+        let token = match options.client_token {
+            Some(token) => token,
+            None => ClientToken::find(&paths, &options.environment)?,
+        };
+        let backend = options.backend.unwrap_or(BackendKind::ChatGpt);
+        let client = Client::start(upstream_config(&paths, &settings, backend)).await?;
+        client.check_account().await;
+        let (config, config_reader) = watch::channel(Arc::new(proxy_config(&settings, &token)));
+        let proxy = proxy::Proxy::new(client.clone(), config_reader);
+        let (settings, settings_reader) = watch::channel(Arc::new(settings));
+        let hints = log_hint.into_iter().collect();
+        let board = Arc::new(Board::new(client.clone(), proxy.activity(), settings_reader, hints));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        tasks.spawn(board.clone().watch(stop.clone()));
+        tracing::info!(version = crate::VERSION, ?backend, "started");
+        Ok(Self {
+            inner: Arc::new(Inner {
+                paths,
+                environment: options.environment,
+                flags,
+                token,
+                backend,
+                client,
+                proxy,
+                settings,
+                config,
+                board,
+                listener: tokio::sync::Mutex::new(None),
+                writer: Mutex::new(()),
+                tasks,
+                _stop: stop.clone().drop_guard(),
+                stop,
+                _log: log,
+            }),
+        })
+    }
+
+    /// The picture of the program, and its changes.
+    pub fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.inner.board.subscribe()
+    }
+
+    /// Open the listener. It is on when this returns; if it was on already, nothing changes.
+    pub async fn turn_on(&self) -> Result<SocketAddr, Error> {
+        let mut listener = self.inner.listener.lock().await;
+        if let Some(on) = &*listener {
+            return Ok(on.running.address);
+        }
+        let wanted = self.settings().server.listen;
+        let bound = match proxy::listen(wanted).await {
+            Ok(bound) => bound,
+            Err(error) => {
+                let error = Error::Listen(error);
+                tracing::warn!(%error, "could not turn on");
+                self.inner.board.pin(Server::Failed { message: error.to_string() });
+                return Err(error);
+            }
+        };
+        let server = proxy::Server::start(self.inner.proxy.clone(), bound);
+        let address = client_address(server.address());
+        let running = Running::here(address, self.inner.backend);
+        if let Err(error) = running.announce(&self.inner.paths).await {
+            // The server works without it; only `dragoman status` of another process will not see it.
+            tracing::warn!(%error, "other processes can't find this server");
+        }
+        *listener = Some(On { server, running });
+        tracing::info!(%address, "on");
+        self.inner.board.pin(Server::On { address });
+        Ok(address)
+    }
+
+    /// Close the listener at once. Open streams go on for up to [`STREAMS`]; this does not wait for them.
+    pub async fn turn_off(&self) {
+        let mut listener = self.inner.listener.lock().await;
+        if let Some(On { server, running }) = listener.take() {
+            running.withdraw(&self.inner.paths);
+            server.close().await;
+            self.inner.tasks.spawn(async move { server.stop(STREAMS).await });
+            tracing::info!("off");
+        }
+        self.inner.board.pin(Server::Off);
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.inner.settings.borrow().clone()
+    }
+
+    /// Where things are.
+    pub fn paths(&self) -> &Paths {
+        &self.inner.paths
+    }
+
+    /// Change one setting in the file (`None`: back to the default) and use it from the next request on; a new listen
+    /// address counts from the next time the switch is turned on. The words are what a variable would hold. A flag or
+    /// variable that sets the same key still wins: [`Settings::source`] tells.
+    pub async fn set(&self, key: &str, value: Option<&str>) -> Result<Arc<Settings>, Error> {
+        let (inner, key, value) = (self.inner.clone(), key.to_owned(), value.map(str::to_owned));
+        // The file is synced to the disk, which may take a while.
+        let written = tokio::task::spawn_blocking(move || inner.write(&key, value.as_deref())).await;
+        written.map_err(|_| Error::Stopping)?
+    }
+
+    /// What a client must have in its environment to use this server, or the server that would be turned on.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        match self.inner.board.server() {
+            Server::On { address } => self.environment_at(address),
+            Server::Off | Server::Failed { .. } => {
+                self.environment_at(client_address(self.settings().server.listen))
+            }
+        }
+    }
+
+    /// The same for a server at another address, that of another process of this home.
+    pub fn environment_at(&self, address: SocketAddr) -> Vec<(String, String)> {
+        let window = self.inner.board.subscribe().borrow().models.window;
+        environment::claude_code(address, &self.inner.token, window)
+    }
+
+    /// The account, read again from where its login is kept; no network.
+    pub async fn check_account(&self) -> AccountView {
+        let account = self.inner.client.check_account().await;
+        self.inner.board.publish();
+        account
+    }
+
+    /// The end: the listener closes at once, open streams get `limit`, every task is joined.
+    pub async fn shutdown(&self, limit: Duration) {
+        let on = self.inner.listener.lock().await.take();
+        if let Some(On { server, running }) = on {
+            running.withdraw(&self.inner.paths);
+            self.inner.board.pin(Server::Off);
+            server.stop(limit).await;
+        }
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        if tokio::time::timeout(limit, self.inner.tasks.wait()).await.is_err() {
+            tracing::warn!("streams were cut at the end");
+        }
+        self.inner.client.shutdown().await;
+        tracing::info!("stopped");
+    }
+}
+
+impl Inner {
+    /// Runs on a thread that may wait for the disk.
+    fn write(&self, key: &str, value: Option<&str>) -> Result<Arc<Settings>, Error> {
+        let _one_at_a_time = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.paths.config_file();
+        let text = Settings::edit(&read(&path)?, &path, key, value)?;
+        let layers = Layers { path: &path, text: &text, environment: &self.environment, flags: &self.flags };
+        let settings = Arc::new(Settings::load(layers)?);
+        paths::write_atomic(&path, text.as_bytes(), Mode::Keep).map_err(Error::file("write", &path))?;
+        self.config.send_replace(Arc::new(proxy_config(&settings, &self.token)));
+        self.settings.send_replace(settings.clone());
+        self.board.publish();
+        tracing::info!(key, "setting changed");
+        Ok(settings)
+    }
+}
+
+/// The server of this home in another process (or this one), if it answers.
+pub async fn running(options: &Options) -> Result<Option<Running>, Error> {
+    Ok(Running::find(&Paths::find(options.home.as_deref(), &options.environment)?).await)
+}
+
+fn load(paths: &Paths, environment: &Environment, flags: &[Flag]) -> Result<Settings, Error> {
+    let path = paths.config_file();
+    let text = read(&path)?;
+    Ok(Settings::load(Layers { path: &path, text: &text, environment, flags })?)
+}
+
+/// The settings file's text; no file is an empty one.
+fn read(path: &Path) -> Result<String, Error> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        read => read.map_err(Error::file("read", path)),
+    }
+}
+
+fn upstream_config(paths: &Paths, settings: &Settings, backend: BackendKind) -> upstream::Config {
+    use crate::settings::{Compression, TokenStore};
+    let chatgpt_url = settings.upstream.chatgpt_url.clone();
+    upstream::Config {
+        backend,
+        chatgpt_url_is_default: chatgpt_url == upstream::Config::CHATGPT_URL,
+        chatgpt_url,
+        issuer_url: settings.upstream.issuer_url.clone(),
+        codex_version: settings.upstream.codex_version.clone(),
+        compression: match settings.upstream.compression {
+            Compression::Auto => upstream::Compression::Auto,
+            Compression::On => upstream::Compression::On,
+            Compression::Off => upstream::Compression::Off,
+        },
+        codex_home: paths.codex.clone(),
+        cache_dir: paths.cache.clone(),
+        state_dir: paths.state.clone(),
+        token_store: match settings.accounts.token_store {
+            TokenStore::Keyring => upstream::TokenStoreKind::Keyring,
+            TokenStore::File => upstream::TokenStoreKind::File,
+        },
+    }
+}
+
+fn proxy_config(settings: &Settings, token: &ClientToken) -> proxy::Config {
+    proxy::Config {
+        token: proxy::ClientToken::new(token.expose()),
+        allowed_hosts: settings.server.allowed_hosts.clone(),
+        body_limit: (settings.server.body_limit_mb as usize) << 20,
+        rules: models::rules(settings),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::settings::Source;
+
+const SHORT: Duration = Duration::from_secs(5);
+
+/// An app that answers by itself, with everything below one directory.
+async fn app(home: &tempfile::TempDir, variables: &[(&str, &str)]) -> Result<App, Error> {
+    let codex = home.path().join("codex");
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    App::start(Options {
+        home: Some(home.path().to_owned()),
+        environment: variables.chain([(paths::CODEX_HOME.to_owned(), codex.display().to_string())]).collect(),
+        listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        admin_listen: Some(AdminListen::Off),
+        backend: Some(BackendKind::Demo),
+        client_token: None,
+        verbose: 0,
+        log_file: false,
+    })
+    .await
+}
+
+fn value<'v>(variables: &'v [(String, String)], name: &str) -> &'v str {
+    variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value.as_str()).unwrap()
+}
+
+#[tokio::test]
+async fn the_switch_opens_and_closes_the_listener_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let app = app(&home, &[]).await.unwrap();
+    let snapshot = app.snapshot();
+    assert_eq!(snapshot.borrow().server, Server::Off);
+
+    let address = app.turn_on().await.unwrap();
+    assert_eq!(app.turn_on().await.unwrap(), address, "on stays on");
+    assert_eq!(snapshot.borrow().server, Server::On { address });
+    assert_eq!(value(&app.environment(), "ANTHROPIC_BASE_URL"), format!("http://{address}"));
+    let found = Running::find(&app.inner.paths).await.unwrap();
+    assert_eq!((found.address, found.pid, found.demo), (address, std::process::id(), true));
+
+    app.turn_off().await;
+    assert_eq!(snapshot.borrow().server, Server::Off);
+    assert!(TcpStream::connect(address).await.is_err(), "nothing listens");
+    assert!(!app.inner.paths.server().exists());
+
+    app.turn_on().await.unwrap();
+    app.shutdown(SHORT).await;
+    assert_eq!(snapshot.borrow().server, Server::Off);
+    assert!(app.inner.tasks.is_empty(), "every task is joined");
+}
+
+#[tokio::test]
+async fn a_busy_port_is_told_and_can_be_tried_again() {
+    let home = tempfile::tempdir().unwrap();
+    let app = app(&home, &[]).await.unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = other.local_addr().unwrap().port();
+    app.inner.settings.send_modify(|settings| {
+        let mut changed = Settings::clone(settings);
+        changed.server.listen.set_port(port);
+        *settings = Arc::new(changed);
+    });
+    let error = app.turn_on().await.unwrap_err();
+    assert!(error.is_busy(), "{error}");
+    let Server::Failed { message } = app.snapshot().borrow().server.clone() else { panic!("not failed") };
+    assert!(message.contains(&port.to_string()), "{message}");
+    drop(other);
+    assert_eq!(app.turn_on().await.unwrap().port(), port);
+    app.shutdown(SHORT).await;
+}
+
+#[tokio::test]
+async fn a_setting_is_written_and_used_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let app = app(&home, &[("DRAGOMAN_MODELS_EFFORT", "low")]).await.unwrap();
+    let file = app.paths().config_file();
+    paths::create_directory(&app.paths().config).unwrap();
+    fs::write(&file, "[models] # mine\n").unwrap();
+
+    app.set("models.opus", Some("no-such-model")).await.unwrap();
+    app.set("models.effort", Some("high")).await.unwrap();
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        "[models] # mine\nopus = \"no-such-model\"\neffort = \"high\"\n"
+    );
+    let settings = app.settings();
+    assert_eq!(settings.models.opus.as_deref(), Some("no-such-model"));
+    assert_eq!(settings.models.effort, Some(crate::Effort::Low), "a variable still wins");
+    assert_eq!(settings.source("models.effort"), Source::Environment("DRAGOMAN_MODELS_EFFORT".to_owned()));
+    let models = app.snapshot().borrow().models.clone();
+    assert!(models.families.iter().any(|mapped| mapped.family == "opus" && mapped.problem.is_some()));
+
+    assert!(app.set("models.effort", Some("loud")).await.is_err());
+    assert!(app.set("models.opsu", None).await.is_err());
+    app.set("models.opus", None).await.unwrap();
+    assert_eq!(app.settings().models.opus, None);
+    app.shutdown(SHORT).await;
+}
+
+#[tokio::test]
+async fn a_wrong_settings_file_is_told_with_its_place() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config/config.toml");
+    fs::create_dir(home.path().join("config")).unwrap();
+    fs::write(&file, "[server]\nlisten = 1\n").unwrap();
+    let error = app(&home, &[]).await.unwrap_err().to_string();
+    let start = format!("the settings can't be used: {}, line 2: server.listen: ", file.display());
+    assert!(error.starts_with(&start), "{error}");
+}
+
+#[tokio::test]
+async fn a_dropped_app_leaves_no_task_behind() {
+    let home = tempfile::tempdir().unwrap();
+    let app = app(&home, &[]).await.unwrap();
+    let tasks = app.inner.tasks.clone();
+    drop(app);
+    tasks.close();
+    tokio::time::timeout(SHORT, tasks.wait()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_client_token_is_the_variables_or_the_kept_one() {
+    let home = tempfile::tempdir().unwrap();
+    let mine = app(&home, &[("DRAGOMAN_CLIENT_TOKEN", "mine")]).await.unwrap();
+    assert_eq!(value(&mine.environment(), "ANTHROPIC_AUTH_TOKEN"), "mine");
+    let kept = app(&home, &[]).await.unwrap();
+    let again = app(&home, &[]).await.unwrap();
+    assert_eq!(kept.environment(), again.environment());
+    assert_ne!(value(&kept.environment(), "ANTHROPIC_AUTH_TOKEN"), "mine");
+    assert!(!format!("{kept:?}").contains(value(&kept.environment(), "ANTHROPIC_AUTH_TOKEN")));
+    for app in [mine, kept, again] {
+        app.shutdown(SHORT).await;
+    }
+}

@@ -1,0 +1,162 @@
+//! The one picture of the program that everything draws: tray, window, `dragoman status`, later the admin stream.
+//!
+//! [`Board`] makes it from what the other rooms publish. Not here: drawing.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dragoman_proxy as proxy;
+use dragoman_upstream::{AccountView, Client, Limits};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::models::{self, Models};
+use crate::settings::Settings;
+
+/// How long a login that was changed by another program may stay unnoticed while nothing else happens.
+const ACCOUNT: Duration = Duration::from_secs(30);
+
+/// Everything there is to show.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// Of this program.
+    pub version: &'static str,
+    /// The proxy's listener.
+    pub server: Server,
+    /// Whose subscription is used.
+    pub account: AccountView,
+    /// How much of it is used.
+    pub limits: Limits,
+    /// What the proxy is doing.
+    pub activity: Activity,
+    /// Which models there are and what Claude's names stand for.
+    pub models: Models,
+    /// What is odd but harmless, a sentence each.
+    pub hints: Vec<String>,
+}
+
+/// The state of the proxy's listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum Server {
+    /// Nothing listens.
+    Off,
+    /// Clients may connect.
+    On {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// It should be on, but could not be turned on.
+    Failed {
+        /// What happened and what to do.
+        message: String,
+    },
+}
+
+/// What the proxy is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Activity {
+    /// Requests being answered now.
+    pub requests_running: u64,
+    /// Requests since the start.
+    pub requests_total: u64,
+}
+
+impl Activity {
+    fn of(activity: &proxy::Activity) -> Self {
+        Self { requests_running: activity.running, requests_total: activity.total }
+    }
+}
+
+/// Where the parts of the picture are pinned.
+#[derive(Debug)]
+pub(crate) struct Board {
+    client: Client,
+    activity: watch::Receiver<proxy::Activity>,
+    settings: watch::Receiver<Arc<Settings>>,
+    server: Mutex<Server>,
+    hints: Vec<String>,
+    snapshot: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Board {
+    pub(crate) fn new(
+        client: Client,
+        activity: watch::Receiver<proxy::Activity>,
+        settings: watch::Receiver<Arc<Settings>>,
+        hints: Vec<String>,
+    ) -> Self {
+        let server = Mutex::new(Server::Off);
+        let first = picture(&client, &activity, &settings, Server::Off, &hints);
+        Self { client, activity, settings, server, hints, snapshot: watch::Sender::new(Arc::new(first)) }
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshot.subscribe()
+    }
+
+    pub(crate) fn server(&self) -> Server {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The listener changed; whoever reads the snapshot after this call sees it.
+    pub(crate) fn pin(&self, server: Server) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+        self.publish();
+    }
+
+    /// Make the picture anew. It is made inside the watch, so of two calls at once the later picture stays.
+    pub(crate) fn publish(&self) {
+        self.snapshot.send_if_modified(|snapshot| {
+            let new = picture(&self.client, &self.activity, &self.settings, self.server(), &self.hints);
+            let modified = **snapshot != new;
+            if modified {
+                *snapshot = Arc::new(new);
+            }
+            modified
+        });
+    }
+
+    /// Keep the picture true until `stop`.
+    pub(crate) async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        let mut catalog = self.client.catalog_updates();
+        let mut limits = self.client.limits();
+        let mut activity = self.activity.clone();
+        let mut settings = self.settings.clone();
+        loop {
+            let alive = tokio::select! {
+                () = stop.cancelled() => return,
+                changed = catalog.changed() => changed.is_ok(),
+                changed = limits.changed() => changed.is_ok(),
+                changed = activity.changed() => changed.is_ok(),
+                changed = settings.changed() => changed.is_ok(),
+                () = tokio::time::sleep(ACCOUNT) => { self.client.check_account().await; true }
+            };
+            if !alive {
+                return;
+            }
+            self.publish();
+        }
+    }
+}
+
+fn picture(
+    client: &Client,
+    activity: &watch::Receiver<proxy::Activity>,
+    settings: &watch::Receiver<Arc<Settings>>,
+    server: Server,
+    hints: &[String],
+) -> Snapshot {
+    let settings = settings.borrow().clone();
+    Snapshot {
+        version: crate::VERSION,
+        server,
+        account: client.account(),
+        limits: client.limits().borrow().clone(),
+        activity: Activity::of(&activity.borrow()),
+        models: Models::of(&client.catalog(), &models::rules(&settings)),
+        hints: hints.iter().chain(settings.hints()).cloned().collect(),
+    }
+}
