@@ -72,16 +72,20 @@ pub(crate) fn root() -> &'static Path {
 
 impl Metadata {
     pub(crate) fn read() -> &'static Self {
-        static READ: OnceLock<Metadata> = OnceLock::new();
-        READ.get_or_init(|| {
-            let output = Command::new(env!("CARGO"))
-                .args(["metadata", "--locked", "--format-version", "1"])
-                .current_dir(root())
-                .output()
-                .expect("cargo starts");
-            assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-            serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON of a known shape")
-        })
+        static READ: OnceLock<Result<Metadata, String>> = OnceLock::new();
+        READ.get_or_init(Self::ask).as_ref().unwrap_or_else(|error| panic!("cargo metadata: {error}"))
+    }
+
+    fn ask() -> Result<Self, String> {
+        let output = Command::new(env!("CARGO"))
+            .args(["metadata", "--locked", "--format-version", "1"])
+            .current_dir(root())
+            .output()
+            .map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
     }
 
     /// Our own packages.
