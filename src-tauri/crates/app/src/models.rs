@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn the_table_shows_what_each_family_gets_and_why_not() {
-        let catalog = Catalog { models: vec![model("a", 1), model("b-luna", 2)], etag: None, source: Source::Bundled };
+        let catalog =
+            Catalog { models: vec![model("a", 1), model("b-luna", 2)], etag: None, source: Source::Bundled };
         let rules = Rules { fable: Some("gone".to_owned()), ..Rules::default() };
         let models = Models::of(&catalog, &rules);
         let mapped = |family: &str| {

@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn every_directory_lies_below_dragoman_home() {
-        let environment: Environment = [(HOME, "/h"), (CODEX_HOME, "/c"), ("PATH", "/bin")].into_iter().collect();
+        let environment: Environment =
+            [(HOME, "/h"), (CODEX_HOME, "/c"), ("PATH", "/bin")].into_iter().collect();
         let paths = Paths::find(None, &environment).unwrap();
         assert_eq!(paths.config_file(), Path::new("/h/config/config.toml"));
         assert_eq!(paths.client_token(), Path::new("/h/state/client-token"));
@@ -313,7 +314,8 @@ mod tests {
         #[test]
         fn write_atomic_writes_through_symlinks() {
             let directory = tempfile::tempdir().unwrap();
-            let (real, link) = (directory.path().join("dotfiles/real.toml"), directory.path().join("link.toml"));
+            let (real, link) =
+                (directory.path().join("dotfiles/real.toml"), directory.path().join("link.toml"));
             fs::create_dir(directory.path().join("dotfiles")).unwrap();
             symlink("dotfiles/real.toml", &link).unwrap();
             write_atomic(&link, b"dangling before", Mode::Keep).unwrap();

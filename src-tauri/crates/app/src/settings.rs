@@ -226,7 +226,10 @@ words! {
 impl Level {
     /// The word in the file.
     pub fn as_str(self) -> &'static str {
-        <Self as values::Word>::WORDS.iter().find(|(_, level)| *level == self).map_or("info", |(word, _)| word)
+        <Self as values::Word>::WORDS
+            .iter()
+            .find(|(_, level)| *level == self)
+            .map_or("info", |(word, _)| word)
     }
 }
 
@@ -257,6 +260,17 @@ impl fmt::Display for Source {
             Self::Flag(name) => f.write_str(name),
         }
     }
+}
+
+/// One setting as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// `section.field`
+    pub key: &'static str,
+    /// The words a variable would hold; `None` if nothing is chosen.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub source: String,
 }
 
 /// Why there are no settings. One sentence each that says where to look.
@@ -364,6 +378,15 @@ impl Settings {
         self.sources.get(key).cloned().unwrap_or(Source::Default)
     }
 
+    /// Every key with its value and source, in the order of [`KEYS`], to be shown.
+    pub fn entries(&self) -> Vec<Entry> {
+        let table = Value::try_from(self).ok();
+        let value = |key: &Key| table.as_ref()?.get(key.section())?.get(key.field()).map(words);
+        let entry =
+            |key: &Key| Entry { key: key.name, value: value(key), source: self.source(key.name).to_string() };
+        KEYS.iter().map(entry).collect()
+    }
+
     /// What is odd but harmless, a sentence each.
     pub fn hints(&self) -> &[String] {
         &self.hints
@@ -379,6 +402,15 @@ impl Settings {
             None => None,
         };
         file::edit(text, path, known, value)
+    }
+}
+
+/// A value as the words that [`Kind::value`] reads.
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(words).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
     }
 }
 

@@ -1,2 +1,161 @@
-//! placeholder
-fn main() {}
+//! `dragoman`: the headless program. Reads the command line, calls [`dragoman::App`], prints, and maps what went wrong
+//! to an exit code. Every verb lives in the facade; here are only words.
+
+mod args;
+mod models;
+mod serve;
+mod shell;
+mod status;
+mod words;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use dragoman::{App, BackendKind, Error, Options, Running, STREAMS};
+use serde::Serialize;
+
+use args::{Arguments, Command, Common};
+use shell::Shell;
+
+/// As `--help` lists them; 2 is clap's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    Success = 0,
+    Failure = 1,
+    SignedOut = 3,
+    NoServer = 4,
+}
+
+/// What keeps a command from its end.
+#[derive(Debug)]
+enum Trouble {
+    /// The facade says why.
+    App(Error),
+    /// stdout can't be written.
+    Output(io::Error),
+    /// The system refuses something before there is an app.
+    System(io::Error),
+    /// There is no server, and no way to guess where it would be.
+    NoServer,
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::App(error)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Err(Trouble::System(error))),
+    };
+    let result = runtime.block_on(run(arguments));
+    // A thread that hangs in a keyring or a file must not keep the program alive.
+    runtime.shutdown_background();
+    end(result)
+}
+
+async fn run(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> {
+    match command {
+        Command::Serve(serve) => serve::serve(&common, serve).await,
+        Command::Demo { listen, shell } => serve::demo(&common, listen, shell).await,
+        Command::Status { format } => status::status(&common, format).await,
+        Command::Env { shell, format } => env(&common, shell, format.json).await,
+        Command::Models { format } => models::models(&common, format).await,
+        Command::Version { format } => version(format.json),
+        Command::Completions { shell } => {
+            // Into memory first: the generator panics when a pipe breaks.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "dragoman", &mut script);
+            words::say(String::from_utf8_lossy(&script).trim_end())?;
+            Ok(Exit::Success)
+        }
+    }
+}
+
+/// The last words and the exit code.
+fn end(result: Result<Exit, Trouble>) -> ExitCode {
+    let (exit, message) = match result {
+        Ok(exit) => (exit, None),
+        // `dragoman models | head -1`: the reader has what it wanted.
+        Err(Trouble::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => (Exit::Success, None),
+        Err(Trouble::Output(error)) => (Exit::Failure, Some(format!("could not write the output: {error}"))),
+        Err(Trouble::System(error)) => (Exit::Failure, Some(format!("could not start: {error}"))),
+        Err(Trouble::App(error)) => {
+            let exit = if error.is_busy() { Exit::NoServer } else { Exit::Failure };
+            (exit, Some(error.to_string()))
+        }
+        Err(Trouble::NoServer) => {
+            let message = "the server is not running, and its port is chosen when it starts; run `dragoman serve` first";
+            (Exit::NoServer, Some(message.to_owned()))
+        }
+    };
+    if let Some(message) = message {
+        words::note(format_args!("dragoman: {message}"));
+    }
+    ExitCode::from(exit as u8)
+}
+
+/// An app for a command that ends at once, and the server that runs elsewhere. It has that server's backend, so that
+/// both tell the same about models and account.
+async fn look(common: &Common) -> Result<(App, Option<Running>), Error> {
+    let options = common.options();
+    let running = dragoman::running(&options).await?;
+    let backend = running.as_ref().filter(|running| running.demo).map(|_| BackendKind::Demo);
+    Ok((App::start(Options { backend, ..options }).await?, running))
+}
+
+/// The variables for Claude Code.
+async fn env(common: &Common, shell: Shell, json: bool) -> Result<Exit, Trouble> {
+    let (app, running) = look(common).await?;
+    let variables = match &running {
+        Some(running) => Some(app.environment_at(running.address)),
+        None if app.settings().server.listen.port() != 0 => Some(app.environment()),
+        None => None,
+    };
+    app.shutdown(STREAMS).await;
+    let variables = variables.ok_or(Trouble::NoServer)?;
+    if running.is_none() {
+        words::note("dragoman: the server is not running yet; start it with `dragoman serve`");
+    }
+    if json {
+        let object: serde_json::Map<_, _> =
+            variables.into_iter().map(|(name, value)| (name, value.into())).collect();
+        words::say_json(&object)?;
+    } else {
+        words::say(lines(shell, &variables))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// One assignment per line.
+fn lines(shell: Shell, variables: &[(String, String)]) -> String {
+    let lines = variables.iter().map(|(name, value)| shell.assignment(name, value));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn version(json: bool) -> Result<Exit, Trouble> {
+    #[derive(Serialize)]
+    struct Version {
+        name: &'static str,
+        version: &'static str,
+        os: &'static str,
+        arch: &'static str,
+    }
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    if json {
+        words::say_json(&Version { name: "dragoman", version: dragoman::VERSION, os, arch })?;
+    } else {
+        words::say(format_args!("dragoman {} ({os}, {arch})", dragoman::VERSION))?;
+    }
+    Ok(Exit::Success)
+}

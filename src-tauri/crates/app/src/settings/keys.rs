@@ -102,7 +102,11 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
 
 /// The known word that is at most three slips away.
 pub(super) fn closest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known.map(|known| (slips(word, known), known)).filter(|(slips, _)| *slips <= 3).min().map(|(_, known)| known)
+    known
+        .map(|known| (slips(word, known), known))
+        .filter(|(slips, _)| *slips <= 3)
+        .min()
+        .map(|(_, known)| known)
 }
 
 /// Levenshtein distance.

@@ -166,6 +166,23 @@ fn unknown_keys_are_hints_with_what_was_meant() {
 }
 
 #[test]
+fn what_is_shown_can_be_set_again() {
+    let text =
+        "[server]\nallowed_hosts = [\"a.lan\", \"b.lan\"]\nbody_limit_mb = 8\n[models]\nopus = \"gpt-5.5\"";
+    let settings = load(text).unwrap();
+    let entries = settings.entries();
+    let shown = |key| entries.iter().find(|entry| entry.key == key).unwrap().clone();
+    assert_eq!(shown("server.allowed_hosts").value.as_deref(), Some("a.lan,b.lan"));
+    assert_eq!(shown("models.opus").source, "/home/me/config.toml line 5");
+    assert_eq!(shown("models.haiku").value, None);
+    let edited = entries.iter().fold(String::new(), |text, entry| {
+        Settings::edit(&text, Path::new(PATH), entry.key, entry.value.as_deref()).unwrap()
+    });
+    assert_eq!(load(&edited).unwrap().entries().len(), KEYS.len());
+    assert_eq!(load(&edited).unwrap().server, settings.server);
+}
+
+#[test]
 fn secrets_in_urls_and_odd_urls_are_refused() {
     for url in ["ftp://x", "https://", "https://me:pw@x", "chatgpt.com", "https://x/?a", "https://a b"] {
         assert!(load(&format!("[upstream]\nchatgpt_url = \"{url}\"")).is_err(), "{url}");

@@ -87,7 +87,8 @@ pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
         let url = given.trim_end_matches('/');
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let host = rest.split('/').next().unwrap_or_default();
-        let clean = !url.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\'));
+        let clean =
+            !url.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\'));
         if matches!(scheme, "https" | "http") && !host.is_empty() && !host.contains('@') && clean {
             Ok(url.to_owned())
         } else {
@@ -163,7 +164,8 @@ pub(super) fn hosts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D
         fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
             let mut hosts = Vec::new();
             while let Some(host) = list.next_element::<String>()? {
-                let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+                let name =
+                    |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
                 if host.is_empty() || !host.chars().all(name) {
                     return Err(de::Error::custom(format!(
                         "{host:?} is not a host name such as \"dev-box.lan\" (no scheme, no path)"

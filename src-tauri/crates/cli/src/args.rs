@@ -1,0 +1,186 @@
+//! The command line, as clap reads it and as `--help` tells it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use dragoman::settings::{AdminListen, parse_admin_listen, parse_listen};
+use dragoman::{BackendKind, Options};
+
+use crate::shell::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  dragoman serve                     Start, and keep this terminal open
+  eval \"$(dragoman env)\" && claude   In another terminal: Claude Code through Dragoman
+  dragoman demo                      Try it without an account
+  dragoman status                    What runs, for whom, and what is left of the limits
+
+Exit codes:
+  0  it worked
+  1  it failed
+  2  the command line is wrong
+  3  no one is signed in
+  4  the server is not running, or its port is taken
+
+Settings: `dragoman status --json` shows each one and where it comes from.
+Unofficial; not affiliated with OpenAI or Anthropic.";
+
+/// Claude Code on a ChatGPT subscription.
+///
+/// Dragoman is a small server on this machine. Claude Code talks to it as it would talk to Anthropic; Dragoman
+/// translates and asks the ChatGPT backend with your login.
+#[derive(Debug, Parser)]
+#[command(name = "dragoman", version, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Tell more on stderr; -vv tells every step
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Keep every file below this directory (as DRAGOMAN_HOME does)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server and keep it running until Ctrl-C
+    Serve(Serve),
+    /// Try it without an account: a small built-in model answers, nothing leaves this machine
+    ///
+    /// Starts a server on a free port and prints the lines to paste into another terminal.
+    Demo {
+        /// Where to listen instead of a free port
+        #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
+        listen: Option<SocketAddr>,
+        /// The shell the printed lines are for
+        #[arg(long, value_enum, default_value_t = Shell::Bash)]
+        shell: Shell,
+    },
+    /// Show what runs, for whom, and what is left of the limits
+    ///
+    /// Exits with 4 if the server is not running, with 3 if it is but no one is signed in.
+    Status {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Print the variables that make Claude Code use Dragoman
+    ///
+    /// bash, zsh:   eval "$(dragoman env)"
+    /// fish:        dragoman env --shell fish | source
+    /// PowerShell:  dragoman env --shell powershell | Out-String | Invoke-Expression
+    /// nu:          paste the lines
+    /// cmd:         paste the lines
+    #[command(verbatim_doc_comment)]
+    Env {
+        /// The shell that will read the lines
+        #[arg(long, value_enum, default_value_t = Shell::Bash, conflicts_with = "json")]
+        shell: Shell,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// List the models there are, and which one answers for which of Claude's
+    Models {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Print the version
+    Version {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Print the script that completes `dragoman` in your shell
+    ///
+    /// bash:  dragoman completions bash > ~/.local/share/bash-completion/completions/dragoman
+    /// fish:  dragoman completions fish > ~/.config/fish/completions/dragoman.fish
+    #[command(verbatim_doc_comment)]
+    Completions {
+        /// The shell that will read the script
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen [default: setting server.listen, 127.0.0.1:3746]; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where the admin pages will be (nothing listens there yet)
+    #[arg(long, value_name = "ADDR|off", value_parser = parse_admin_listen)]
+    pub(crate) admin_listen: Option<AdminListen>,
+    /// Who answers
+    #[arg(long, value_enum, default_value_t = Backend::Chatgpt)]
+    pub(crate) backend: Backend,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// The ChatGPT backend, with your login
+    Chatgpt,
+    /// A small built-in model, without network
+    Demo,
+}
+
+impl From<Backend> for BackendKind {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Chatgpt => Self::ChatGpt,
+            Backend::Demo => Self::Demo,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Format {
+    /// For scripts: one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Common {
+    /// For a command that ends at once: no log file.
+    pub(crate) fn options(&self) -> Options {
+        Options { home: self.home.clone(), verbose: self.verbose, log_file: false, ..Options::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_tells_every_command_and_exit_code() {
+        let help = Arguments::command().render_long_help().to_string();
+        for word in
+            ["serve", "demo", "status", "env", "models", "version", "completions", "Exit codes", "Examples"]
+        {
+            assert!(help.contains(word), "{word} is missing");
+        }
+    }
+
+    #[test]
+    fn a_wrong_address_is_a_usage_error_that_shows_a_right_one() {
+        let error = Arguments::try_parse_from(["dragoman", "serve", "--listen", "3746"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("such as \"127.0.0.1:3746\""), "{error}");
+        let off = Arguments::try_parse_from(["dragoman", "serve", "--admin-listen", "off"]);
+        assert!(off.is_ok());
+        assert!(Arguments::try_parse_from(["dragoman", "serve", "--admin-listen", "on"]).is_err());
+    }
+}

@@ -1,0 +1,136 @@
+//! `serve` and `demo`: the server in the foreground.
+
+use std::io;
+use std::net::SocketAddr;
+
+use dragoman::{AccountState, App, BackendKind, Options, STREAMS, Snapshot};
+
+use crate::args::{Common, Serve};
+use crate::shell::Shell;
+use crate::status::account;
+use crate::{Exit, Trouble, lines, words};
+
+/// `dragoman serve`
+pub(crate) async fn serve(common: &Common, serve: Serve) -> Result<Exit, Trouble> {
+    let options = Options {
+        listen: serve.listen,
+        admin_listen: serve.admin_listen,
+        backend: Some(serve.backend.into()),
+        log_file: true,
+        ..common.options()
+    };
+    foreground(options, None).await
+}
+
+/// `dragoman demo`
+pub(crate) async fn demo(common: &Common, listen: Option<SocketAddr>, shell: Shell) -> Result<Exit, Trouble> {
+    let options = Options {
+        listen: Some(listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))),
+        backend: Some(BackendKind::Demo),
+        log_file: true,
+        ..common.options()
+    };
+    foreground(options, Some(shell)).await
+}
+
+/// Serve until a signal comes. `paste`: print the variables for this shell.
+async fn foreground(options: Options, paste: Option<Shell>) -> Result<Exit, Trouble> {
+    let mut signals = Signals::listen().map_err(Trouble::System)?;
+    let app = App::start(options).await?;
+    let address = match app.turn_on().await {
+        Ok(address) => address,
+        Err(error) => {
+            app.shutdown(STREAMS).await;
+            return Err(error.into());
+        }
+    };
+    let snapshot = app.snapshot().borrow().clone();
+    let mut greeting = format!("Listening on http://{address}\n{}\n", introduction(&snapshot));
+    if let Some(shell) = paste {
+        greeting += "\nPaste these lines into another terminal, then run `claude` there:\n\n";
+        greeting += &lines(shell, &app.environment());
+        greeting += "\n\nAsk it anything; it can also call a tool. Nothing leaves this machine.\n";
+    } else {
+        greeting += "In another terminal: eval \"$(dragoman env)\" && claude\n";
+    }
+    greeting += "Press Ctrl-C to stop.";
+    // A server is useful also where no one reads what it says.
+    let _unread = words::say(greeting);
+    for hint in &snapshot.hints {
+        words::note(format_args!("Note: {hint}."));
+    }
+
+    signals.next().await;
+    let running = app.snapshot().borrow().activity.requests_running;
+    if running > 0 {
+        let requests = if running == 1 { "request" } else { "requests" };
+        words::note(format_args!(
+            "Stopping: {running} {requests} may take up to {} s to end; Ctrl-C ends them now.",
+            STREAMS.as_secs()
+        ));
+    }
+    tokio::select! {
+        () = app.shutdown(STREAMS) => Ok(Exit::Success),
+        () = signals.next() => Ok(Exit::Failure),
+    }
+}
+
+/// Who answers, in one or two sentences.
+fn introduction(snapshot: &Snapshot) -> String {
+    let version = format!("Dragoman {}", snapshot.version);
+    match &snapshot.account.state {
+        AccountState::Ready => format!("{version} answers with {}.", account(&snapshot.account)),
+        AccountState::SignIn(message) => format!("{version} can't answer yet: {message}"),
+        AccountState::None => {
+            format!(
+                "{version} can't answer yet: no one is signed in. Run `codex login`; no restart is needed."
+            )
+        }
+    }
+}
+
+/// The wish to end, as the system tells it.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The wish to end, as the system tells it.
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    terminate: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+        Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()?, close: ctrl_close()? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.close.recv() => {}
+        }
+    }
+}
