@@ -110,7 +110,7 @@ class Server:
                 self.stop()
                 raise Broken(f"dragoman did not print its address within {START_LIMIT} s") from None
             if line is None:
-                raise Broken("dragoman ended before it listened; it said: " + " / ".join(self.said[-5:]))
+                raise Broken("dragoman ended before it listened; " + self.words())
             if found := re.search(r"127\.0\.0\.1:([1-9]\d*)", line):
                 self.port = int(found[1])
 
@@ -126,6 +126,9 @@ class Server:
         if answer.status != 200:
             raise Broken(f"GET /health answered {answer.status}: {body[:200]}")
         return json.loads(body)
+
+    def words(self):
+        return "it said: " + " / ".join(self.said[-5:]) if self.said else "it said nothing"
 
     def stop(self):
         """Ends the process as a user's Ctrl-C would; True if it went by itself."""
@@ -329,12 +332,12 @@ def main():
         if options.claude:
             run_claude(server, os.path.abspath(options.claude), folder, home)
         else:
-            print("Claude Code is not here (`make setup-tests` brings it): sending its two requests ourselves.\n")
+            print("Without Claude Code (`make setup-tests` brings it): sending two requests of our own.\n")
             converse(server, folder)
     finally:
         stopped = server.stop()
     if not stopped:
-        raise Broken("dragoman did not stop by itself when asked to; it said: " + " / ".join(server.said[-5:]))
+        raise Broken("dragoman did not stop by itself when asked to; " + server.words())
     print("\nDragoman stopped. No account was used; what it wrote is in target/demo.")
 
 
