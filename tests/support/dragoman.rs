@@ -204,18 +204,7 @@ impl Dragoman {
 
     /// All files below its homes.
     pub fn files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        let mut directories = vec![self.path().to_owned()];
-        while let Some(directory) = directories.pop() {
-            for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-                match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => directories.push(entry.path()),
-                    Ok(kind) if kind.is_file() => files.push(entry.path()),
-                    _ => {}
-                }
-            }
-        }
-        files
+        files_below(self.path())
     }
 }
 
@@ -232,6 +221,22 @@ impl Drop for Dragoman {
             );
         }
     }
+}
+
+/// All files below a directory.
+pub fn files_below(path: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut directories = vec![path.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => directories.push(entry.path()),
+                Ok(kind) if kind.is_file() => files.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    files
 }
 
 /// A Messages request of one user message.

@@ -15,4 +15,4 @@ pub mod sse;
 
 pub use bin::{bin, workspace};
 pub use credentials::{ACCOUNT, Credentials, EMAIL, codex_home, now, random, uuid};
-pub use dragoman::{Dragoman, Launch, TOKEN, message};
+pub use dragoman::{Dragoman, Launch, TOKEN, files_below, message};
