@@ -46,6 +46,14 @@ impl<'a> JsonStr<'a> {
         }
     }
 
+    /// Length on the wire, escapes included: a cheap measure.
+    pub fn raw_len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Literal(raw) => raw.get().len().saturating_sub(2),
+        }
+    }
+
     /// True if there is no text at all.
     pub fn is_empty(&self) -> bool {
         match self {

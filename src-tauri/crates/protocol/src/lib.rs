@@ -9,6 +9,7 @@ pub mod anthropic {
     pub mod event;
     pub mod request;
 }
+pub mod count;
 pub mod failure;
 pub mod json;
 pub mod openai {

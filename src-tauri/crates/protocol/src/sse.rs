@@ -17,6 +17,9 @@ pub struct Frame<'a> {
     pub data: Cow<'a, str>,
 }
 
+/// Where a frame's `event` and its `data` lines stand in the buffer.
+type Parts = (Option<Range<usize>>, Vec<Range<usize>>);
+
 /// Cuts bytes into frames. Keeps only what is not yet a whole frame.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -132,7 +135,7 @@ impl Decoder {
     }
 
     /// What the finished frame is made of; `None` for a frame without data, which the standard says to ignore.
-    fn take_parts(&mut self) -> Option<(Option<Range<usize>>, Vec<Range<usize>>)> {
+    fn take_parts(&mut self) -> Option<Parts> {
         let event = self.event.take();
         if self.data.is_empty() {
             return None;
@@ -140,13 +143,20 @@ impl Decoder {
         Some((event, std::mem::take(&mut self.data)))
     }
 
-    fn frame(&self, (event, data): (Option<Range<usize>>, Vec<Range<usize>>)) -> Frame<'_> {
+    fn frame(&self, (event, data): Parts) -> Frame<'_> {
         let text = |range: &Range<usize>| String::from_utf8_lossy(&self.buffer[range.clone()]);
         let data = match data.as_slice() {
             [one] => text(one),
             many => Cow::Owned(many.iter().map(text).collect::<Vec<_>>().join("\n")),
         };
         Frame { event: event.as_ref().map(text), data }
+    }
+}
+
+/// Appends one event whose data is already one line of text.
+pub fn write(out: &mut Vec<u8>, event: &str, data: &str) {
+    for piece in ["event: ", event, "\ndata: ", data, "\n\n"] {
+        out.extend_from_slice(piece.as_bytes());
     }
 }
 

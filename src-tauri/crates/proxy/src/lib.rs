@@ -1,1 +1,91 @@
-//! placeholder while the house is being built
+//! The client-facing HTTP API: Claude Code's Messages API, answered by a model backend.
+//!
+//! Input: HTTP requests on loopback. Output: Messages answers, streamed as they come. Invariants: nothing is forwarded
+//! before token and host are checked; time and IO meet the translating machine in [`relay`] only; dropping an answer
+//! closes its upstream connection. Not here: settings files, accounts, how the backend is called (upstream).
+
+mod activity;
+mod config;
+mod count;
+mod error;
+mod guard;
+mod messages;
+mod models;
+mod now;
+mod relay;
+mod routes;
+mod server;
+mod threads;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, head, post};
+use dragoman_upstream::Client;
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use activity::{Activity, Finished};
+pub use config::{ClientToken, Config};
+pub use error::Error;
+pub use routes::{Family, Mode, Rules, gateway_id};
+pub use server::{Server, listen};
+
+/// The proxy: everything that requests share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    client: Client,
+    config: watch::Receiver<Arc<Config>>,
+    threads: threads::Threads,
+    counting: count::Counting,
+    activity: activity::Ledger,
+}
+
+impl Proxy {
+    /// A proxy that calls `client` and obeys the newest `config`.
+    pub fn new(client: Client, config: watch::Receiver<Arc<Config>>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                client,
+                config,
+                threads: threads::Threads::default(),
+                counting: count::Counting::default(),
+                activity: activity::Ledger::default(),
+            }),
+        }
+    }
+
+    /// What is going on, and its changes.
+    pub fn activity(&self) -> watch::Receiver<Activity> {
+        self.inner.activity.watch()
+    }
+
+    /// The routes. A base URL that was configured with `/v1` at its end works too (M16).
+    pub fn router(&self) -> Router {
+        let api = Router::new()
+            .route("/messages", post(messages::messages))
+            .route("/messages/count_tokens", post(count::count_tokens))
+            .route("/models", get(models::models))
+            .route_layer(axum::middleware::from_fn_with_state(self.clone(), guard::token));
+        Router::new()
+            .nest("/v1", api.clone())
+            .nest("/v1/v1", api)
+            .route("/", head(models::hello))
+            .route("/api/hello", get(models::hello))
+            .route("/health", get(models::health))
+            .fallback(guard::no_such_path)
+            .method_not_allowed_fallback(guard::method_not_allowed)
+            .layer(axum::middleware::from_fn_with_state(self.clone(), guard::host))
+            .layer(CatchPanicLayer::custom(guard::panicked))
+            .with_state(self.clone())
+    }
+
+    fn config(&self) -> Arc<Config> {
+        self.inner.config.borrow().clone()
+    }
+}

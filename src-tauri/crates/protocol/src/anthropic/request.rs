@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::block::Block;
 use crate::failure::Failure;
-use crate::json::{JsonStr, kind_of, nested};
+use crate::json::{JsonStr, kind_of, located, nested};
 
 /// The whole request.
 #[derive(Debug, Clone, Deserialize)]
@@ -249,12 +249,12 @@ impl<'a> MessagesRequest<'a> {
 
 /// The slow second look at a body that could not be read: finds the path.
 fn diagnose(body: &str) -> Failure {
-    match nested_str::<MessagesRequest<'_>>(body) {
+    match located::<MessagesRequest<'_>>(body) {
         Ok(_) => Failure::Internal { message: "the request could be read only the second time".to_owned() },
-        Err(located) => match located.strip_prefix('@').and_then(|rest| rest.split_once(": ")) {
-            Some((path, message)) if path.is_empty() => invalid_at_top(message),
+        Err(error) => match error.strip_prefix('@').and_then(|rest| rest.split_once(": ")) {
+            Some(("", message)) => invalid_at_top(message),
             Some((path, message)) => invalid_at(path, message),
-            None => invalid_at_top(&located),
+            None => invalid_at_top(&error),
         },
     }
 }
@@ -277,10 +277,6 @@ fn invalid_at_top(message: &str) -> Failure {
 
 fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.strip_suffix('`')
-}
-
-fn nested_str<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
-    crate::json::located(json)
 }
 
 impl fmt::Display for Role {

@@ -155,11 +155,11 @@ impl<'a, 'c> Writer<'a, 'c> {
             },
             Block::Thinking(block) if role == InputRole::Assistant => {
                 self.say(role, std::mem::take(parts));
-                self.reasoning(&block.signature, Some(&block.thinking), place);
+                self.reasoning(block.signature.clone(), Some(&block.thinking), place);
             }
             Block::RedactedThinking(block) if role == InputRole::Assistant => {
                 self.say(role, std::mem::take(parts));
-                self.reasoning(&block.data, None, place);
+                self.reasoning(block.data.clone(), None, place);
             }
             other => {
                 let described = self.parts(other, place)?;
@@ -216,10 +216,10 @@ impl<'a, 'c> Writer<'a, 'c> {
         });
     }
 
-    fn reasoning(&mut self, signature: &Cow<'a, str>, shown: Option<&JsonStr<'a>>, place: Place) {
+    fn reasoning(&mut self, signature: Cow<'a, str>, shown: Option<&JsonStr<'a>>, place: Place) {
         let opened = match signature {
             Cow::Borrowed(signature) => Envelope::open(signature),
-            Cow::Owned(signature) => Envelope::open(signature).map(Envelope::into_owned),
+            Cow::Owned(signature) => Envelope::open(&signature).map(Envelope::into_owned),
         };
         let why_not = match &opened {
             None => "thinking that another model or program signed",

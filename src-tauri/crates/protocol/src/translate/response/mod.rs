@@ -83,6 +83,11 @@ impl ResponsesToMessages {
         }
     }
 
+    /// Another account than expected answers: its tag is the one to seal.
+    pub fn answered_by(&mut self, account: &str) {
+        account.clone_into(&mut self.answer.account);
+    }
+
     /// Sends `message_start`, if it has not gone out: for a status line that had to be committed by time.
     pub fn open(&mut self, sink: &mut impl Sink) {
         if self.expect == Expect::Start {

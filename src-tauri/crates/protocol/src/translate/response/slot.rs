@@ -262,7 +262,7 @@ impl Slot {
 
     /// A call starts when its name is known (S10); one that was cut before anything of it went out never does.
     fn can_start(&self) -> bool {
-        !self.name.is_empty() && !(self.done && !self.whole && !self.started)
+        !self.name.is_empty() && (self.started || self.whole || !self.done)
     }
 
     /// Sends what is there. The caller has made sure that this item is the front one and the message has started.

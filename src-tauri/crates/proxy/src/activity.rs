@@ -1,0 +1,136 @@
+//! What is going on: how many requests run, and how the last one ended. No content, only numbers and names.
+
+use std::time::Duration;
+
+use dragoman_protocol::anthropic::event::Usage;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// The proxy's state of work.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Activity {
+    /// Requests being answered now.
+    pub running: u64,
+    /// Requests since the start.
+    pub total: u64,
+    /// The last one that ended.
+    pub last: Option<Finished>,
+}
+
+/// A request that has ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finished {
+    /// Its id, as in the `request-id` header.
+    pub request_id: String,
+    /// The model the client asked for.
+    pub model: String,
+    /// The model that answered.
+    pub upstream_model: String,
+    /// How it ended: an HTTP status; 200 for an answer, 499 for a client that left.
+    pub status: u16,
+    /// What went wrong, in Anthropic's word.
+    pub error: Option<&'static str>,
+    /// Milliseconds to the first output.
+    pub first_output_ms: Option<u64>,
+    /// Milliseconds in all.
+    pub duration_ms: u64,
+    /// Tokens, where they are known.
+    pub usage: Option<Usage>,
+    /// How many fidelity notes there are.
+    pub notes: usize,
+}
+
+/// Keeps the books.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    activity: watch::Sender<Activity>,
+}
+
+impl Ledger {
+    pub(crate) fn watch(&self) -> watch::Receiver<Activity> {
+        self.activity.subscribe()
+    }
+
+    /// Opens an entry; it is closed when it is dropped.
+    pub(crate) fn begin(&self, request_id: &str, model: &str, upstream_model: &str) -> Entry {
+        self.activity.send_modify(|activity| {
+            activity.running += 1;
+            activity.total += 1;
+        });
+        Entry {
+            activity: self.activity.clone(),
+            began: Instant::now(),
+            first_output: None,
+            finished: Finished {
+                request_id: request_id.to_owned(),
+                model: model.to_owned(),
+                upstream_model: upstream_model.to_owned(),
+                status: 499,
+                error: None,
+                first_output_ms: None,
+                duration_ms: 0,
+                usage: None,
+                notes: 0,
+            },
+        }
+    }
+}
+
+/// One request's entry. Dropping it before it was told an end means that the client left.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    activity: watch::Sender<Activity>,
+    began: Instant,
+    first_output: Option<Duration>,
+    finished: Finished,
+}
+
+impl Entry {
+    pub(crate) fn output(&mut self) {
+        self.first_output.get_or_insert_with(|| self.began.elapsed());
+    }
+
+    pub(crate) fn answered(&mut self, usage: Option<Usage>, notes: usize) {
+        self.finished.status = 200;
+        self.finished.usage = usage;
+        self.finished.notes = notes;
+    }
+
+    pub(crate) fn failed(&mut self, (status, error): (u16, &'static str)) {
+        self.finished.status = status;
+        self.finished.error = Some(error);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.finished.duration_ms = millis(self.began.elapsed());
+        self.finished.first_output_ms = self.first_output.map(millis);
+        let Finished { request_id, model, upstream_model, status, duration_ms, .. } = &self.finished;
+        let usage = self.finished.usage.unwrap_or_default();
+        tracing::info!(
+            request_id,
+            model,
+            upstream_model,
+            status,
+            error = self.finished.error,
+            first_output_ms = self.finished.first_output_ms,
+            duration_ms,
+            input_tokens = usage.input_tokens,
+            cached_tokens = usage.cache_read_input_tokens,
+            output_tokens = usage.output_tokens,
+            notes = self.finished.notes,
+            "request finished"
+        );
+        let finished = self.finished.clone();
+        self.activity.send_modify(|activity| {
+            activity.running = activity.running.saturating_sub(1);
+            activity.last = Some(finished);
+        });
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,211 @@
+//! `POST /v1/messages`: reads the request, decides its route, translates it, and hands it to the relay.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use dragoman_protocol::anthropic::block::Block;
+use dragoman_protocol::anthropic::request::{Content, MessagesRequest, Role};
+use dragoman_protocol::failure::Failure;
+use dragoman_protocol::openai::request as responses;
+use dragoman_protocol::route::Route;
+use dragoman_protocol::surrogates;
+use dragoman_protocol::translate::{Answer, Context, Notes, ToolOrder, Translated, messages_to_responses};
+use dragoman_upstream::{Attempt, Turn};
+use http::HeaderMap;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use uuid::Uuid;
+
+use crate::Proxy;
+use crate::activity::Entry;
+use crate::error::{failure_response, request_id, set_request_id};
+use crate::relay;
+use crate::threads::Ids;
+
+/// The endpoint.
+pub(crate) async fn messages(State(proxy): State<Proxy>, request: Request) -> Response {
+    let id = request_id();
+    match answer(&proxy, request, &id).await {
+        Ok(mut response) => {
+            set_request_id(&mut response, &id);
+            response
+        }
+        Err(failure) => failure_response(&failure, &id),
+    }
+}
+
+async fn answer(proxy: &Proxy, request: Request, id: &str) -> Result<Response, Failure> {
+    let config = proxy.config();
+    let headers = request.headers().clone();
+    let body = read_body(request, config.body_limit).await?;
+    let exchange = Exchange::prepare(proxy, &config.rules, &headers, body, id).await?;
+    if exchange.streams { relay::stream(exchange).await } else { relay::fold(exchange).await }
+}
+
+/// One request on its way: all that the relay needs.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) proxy: Proxy,
+    /// Was a stream asked for?
+    pub(crate) streams: bool,
+    pub(crate) turn: Turn,
+    pub(crate) answer: Answer,
+    pub(crate) entry: Entry,
+    /// What translation changed.
+    pub(crate) notes: Notes,
+    pub(crate) thread: String,
+    /// The estimate of this request alone, to learn from its true usage.
+    pub(crate) alone: u64,
+    /// The window that the client was told, tokens.
+    pub(crate) window: u64,
+}
+
+impl Exchange {
+    async fn prepare(
+        proxy: &Proxy,
+        rules: &crate::Rules,
+        headers: &HeaderMap,
+        body: Bytes,
+        id: &str,
+    ) -> Result<Self, Failure> {
+        let text = text_of(&body)?;
+        let request = MessagesRequest::parse(&text)?;
+        if request.max_tokens.is_none() {
+            return Err(Failure::invalid("max_tokens", "field required"));
+        }
+        let client = &proxy.inner.client;
+        let fast = request.speed.as_deref() == Some("fast");
+        let route = rules.route(&client.catalog(), &request.model, fast)?;
+        let ids = Ids::of(headers, &request);
+        let seen = proxy.inner.threads.observe(&ids.thread, &request);
+        let attempt = client.plan(&route.model, route.dialect).await?;
+        let entry = proxy.inner.activity.begin(id, &request.model, &route.model);
+
+        let (upstream_body, names, notes) = {
+            let context = context(&route, &attempt, &ids.thread, &seen.tools);
+            let Translated { request, names, notes } = messages_to_responses(&request, context)?;
+            (body_of(&request, text.len())?, names, notes)
+        };
+        for note in &notes.0 {
+            tracing::debug!(request_id = id, what = ?note.what, place = note.place, detail = note.detail, "fidelity");
+        }
+        let answer = Answer {
+            id: format!("msg_{}", Uuid::now_v7().simple()),
+            model: request.model.clone().into_owned(),
+            upstream_model: route.model.clone(),
+            account: attempt.account.as_str().to_owned(),
+            names,
+            thinking: request.wants_thinking(),
+            estimate: seen.estimate,
+        };
+        let continues = goes_on(&request);
+        let streams = request.stream.unwrap_or_default();
+        let window = route.window;
+        let turn = Turn {
+            model: route.model.clone(),
+            tier: route.tier.clone(),
+            session: ids.session,
+            thread: ids.thread.clone(),
+            window: seen.window,
+            continues,
+            attempt,
+            body: upstream_body,
+            again: again(body.clone(), route, ids.thread.clone(), seen.tools),
+        };
+        Ok(Self {
+            proxy: proxy.clone(),
+            streams,
+            turn,
+            answer,
+            entry,
+            notes,
+            thread: ids.thread,
+            alone: seen.alone,
+            window,
+        })
+    }
+}
+
+fn context<'a>(route: &'a Route, attempt: &'a Attempt, thread: &'a str, tools: &'a ToolOrder) -> Context<'a> {
+    Context {
+        route,
+        dialect: attempt.dialect,
+        account: attempt.account.as_str(),
+        reasoning: attempt.reasoning,
+        instructions: attempt.instructions,
+        thread,
+        tools,
+    }
+}
+
+type Translate = dyn Fn(&Attempt) -> Result<Vec<u8>, Failure> + Send + Sync;
+
+/// Translates the same request for another attempt: another dialect, another account, without reasoning. Rare, so it
+/// reads the body again rather than keeping what was read.
+fn again(body: Bytes, route: Route, thread: String, tools: ToolOrder) -> Box<Translate> {
+    Box::new(move |attempt: &Attempt| {
+        let text = text_of(&body)?;
+        let request = MessagesRequest::parse(&text)?;
+        let Translated { request, .. } =
+            messages_to_responses(&request, context(&route, attempt, &thread, &tools))?;
+        body_of(&request, text.len())
+    })
+}
+
+fn body_of(request: &responses::Request<'_>, size_hint: usize) -> Result<Vec<u8>, Failure> {
+    request.to_body(size_hint).map_err(|error| Failure::Internal {
+        message: format!("the translated request can't be written: {error}"),
+    })
+}
+
+/// Does this request go on with the user's turn? Then its last message holds tool results (DECISIONS 6). What Claude
+/// Code adds behind them (`role: system`) does not count.
+fn goes_on(request: &MessagesRequest<'_>) -> bool {
+    let last = request.messages.iter().rev().find(|message| message.role != Role::System);
+    last.is_some_and(|message| match &message.content {
+        Content::Blocks(blocks) => blocks.iter().any(|block| matches!(block, Block::ToolResult(_))),
+        Content::Text(_) => false,
+    })
+}
+
+/// Reads a whole body, up to the limit.
+pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, Failure> {
+    let too_large = request
+        .headers()
+        .get(http::header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok())
+        .is_some_and(|length| length > limit);
+    if too_large {
+        return Err(Failure::TooLarge { limit });
+    }
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::TooLarge { limit }),
+        Err(error) => Err(Failure::BodyLost { message: error.to_string() }),
+    }
+}
+
+/// The body as text that JSON readers take.
+pub(crate) fn text_of(body: &Bytes) -> Result<Cow<'_, str>, Failure> {
+    let invalid = |error: std::str::Utf8Error| Failure::Invalid {
+        message: format!("the request body is not valid UTF-8: {error}"),
+        param: None,
+    };
+    match surrogates::repair(body) {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(invalid),
+        Cow::Owned(bytes) => {
+            String::from_utf8(bytes).map(Cow::Owned).map_err(|error| invalid(error.utf8_error()))
+        }
+    }
+}
+
+/// An answer with a body of its own.
+pub(crate) fn response(content_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
+    response
+}

@@ -1,0 +1,251 @@
+//! Where the translating machine meets time and IO: the only place that waits, pings, and gives up (DECISIONS 1).
+//!
+//! The status line goes out at the first output, or after 12 s; a failure before it is an HTTP status, after it an
+//! `event: error`. One downstream write for each upstream read. Nothing is spawned: dropping the answer drops the
+//! upstream connection. Not here: retries and the upstream's idle limit (upstream crate).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use dragoman_protocol::anthropic::event::{MessageSink, Sink, SseSink};
+use dragoman_protocol::failure::Failure;
+use dragoman_protocol::openai::event::Event;
+use dragoman_protocol::sse::{self, Decoder};
+use dragoman_protocol::translate::ResponsesToMessages;
+use dragoman_upstream::{Client, EventStream, Turn};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::Proxy;
+use crate::activity::Entry;
+use crate::messages::{Exchange, response};
+use crate::now::now;
+
+/// From the request's arrival to the status line, if there is no output before.
+const COMMIT_AFTER: Duration = Duration::from_secs(12);
+/// From the last byte to the next ping.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
+type Opening = Pin<Box<dyn Future<Output = Result<EventStream, Failure>> + Send>>;
+
+fn open(client: Client, turn: Turn) -> Opening {
+    Box::pin(async move { client.stream(turn).await })
+}
+
+/// What turns upstream bytes into the client's, whatever the sink.
+#[derive(Debug)]
+struct Interpreter {
+    decoder: Decoder,
+    machine: ResponsesToMessages,
+    books: Books,
+}
+
+/// What is written down about the exchange.
+#[derive(Debug)]
+struct Books {
+    proxy: Proxy,
+    entry: Entry,
+    thread: String,
+    alone: u64,
+    window: u64,
+    estimate: u64,
+    notes: usize,
+}
+
+impl Interpreter {
+    /// Takes apart what the relay needs; the turn goes its own way.
+    fn new(exchange: Exchange) -> (Self, Opening) {
+        let Exchange { proxy, turn, answer, entry, notes, thread, alone, window, streams: _ } = exchange;
+        let opening = open(proxy.inner.client.clone(), turn);
+        let estimate = answer.estimate;
+        let books = Books { proxy, entry, thread, alone, window, estimate, notes: notes.0.len() };
+        (Self { decoder: Decoder::default(), machine: ResponsesToMessages::new(answer), books }, opening)
+    }
+
+    /// The backend has begun to answer.
+    fn opened(&mut self, stream: &EventStream) {
+        self.machine.answered_by(stream.attempt.account.as_str());
+        self.books.entry.output();
+    }
+
+    /// One upstream read: all events in it, into one buffer.
+    fn take(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), Failure> {
+        self.decoder.push(chunk);
+        while let Some(frame) = self.decoder.next_frame() {
+            self.machine.push(&Event::parse(&frame.data)?, sink)?;
+        }
+        Ok(())
+    }
+
+    /// The end of the upstream's bytes.
+    fn finish(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
+        if let Some(frame) = self.decoder.finish() {
+            self.machine.push(&Event::parse(&frame.data)?, sink)?;
+        }
+        self.machine.finish(sink)
+    }
+
+    /// Closes the books on a whole answer.
+    fn answered(&mut self) {
+        let notes = self.machine.notes();
+        for note in &notes.0 {
+            tracing::debug!(what = ?note.what, place = note.place, detail = note.detail, "fidelity");
+        }
+        let books = &mut self.books;
+        if let Some(usage) = self.machine.usage() {
+            books.proxy.inner.threads.answered(&books.thread, books.alone, usage);
+        }
+        books.entry.answered(self.machine.usage(), books.notes + notes.0.len());
+    }
+
+    /// Closes the books on a failure, and completes it with what only we know.
+    fn failed(&mut self, failure: Failure) -> Failure {
+        let failure = failure.sized(self.books.estimate, self.books.window);
+        self.books.entry.failed(failure.anthropic_kind());
+        failure
+    }
+}
+
+/// The answer of a request with `stream: true`.
+pub(crate) async fn stream(exchange: Exchange) -> Result<Response, Failure> {
+    let (mut interpreter, mut opening) = Interpreter::new(exchange);
+    let mut sink = SseSink::default();
+    let phase = match timeout(COMMIT_AFTER, &mut opening).await {
+        Ok(Ok(stream)) => {
+            interpreter.opened(&stream);
+            Phase::Open(stream)
+        }
+        Ok(Err(failure)) => return Err(interpreter.failed(failure)),
+        Err(_) => {
+            interpreter.machine.open(&mut sink);
+            Phase::Opening(opening)
+        }
+    };
+    let relay = Relay { interpreter, sink, phase, last_write: Instant::now() };
+    let body = futures_util::stream::unfold(relay, |mut relay| async move {
+        let bytes = relay.next().await?;
+        Some((Ok::<_, std::convert::Infallible>(bytes), relay))
+    });
+    Ok(response("text/event-stream; charset=utf-8", Body::from_stream(body)))
+}
+
+/// The answer of a request without `stream`: a fold of the same machine.
+pub(crate) async fn fold(exchange: Exchange) -> Result<Response, Failure> {
+    let (mut interpreter, opening) = Interpreter::new(exchange);
+    let mut sink = MessageSink::default();
+    match whole(&mut interpreter, opening, &mut sink).await {
+        Ok(()) => {
+            for tool in &sink.dropped_calls {
+                tracing::debug!(tool, "fidelity: a call that the answer's limit cut was left out");
+            }
+            interpreter.answered();
+            Ok(response("application/json", Body::from(sink.into_json())))
+        }
+        Err(failure) => Err(interpreter.failed(failure)),
+    }
+}
+
+async fn whole(
+    interpreter: &mut Interpreter,
+    opening: Opening,
+    sink: &mut MessageSink,
+) -> Result<(), Failure> {
+    let mut stream = opening.await?;
+    interpreter.opened(&stream);
+    while let Some(chunk) = stream.next().await {
+        interpreter.take(&chunk?, sink)?;
+        if interpreter.machine.has_ended() {
+            return Ok(());
+        }
+    }
+    interpreter.finish(sink)
+}
+
+/// A streaming answer between two of the client's reads.
+struct Relay {
+    interpreter: Interpreter,
+    sink: SseSink,
+    phase: Phase,
+    last_write: Instant,
+}
+
+enum Phase {
+    /// The status line went out by time; upstream has not begun.
+    Opening(Opening),
+    /// Upstream is answering.
+    Open(EventStream),
+    /// All has been said.
+    Over,
+}
+
+/// What happened next.
+enum Step {
+    Opened(Result<EventStream, Failure>),
+    Read(Option<Result<Bytes, Failure>>),
+    Silence,
+    Over,
+}
+
+impl Relay {
+    /// The next bytes for the client; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if !self.sink.bytes.is_empty() {
+                self.last_write = Instant::now();
+                return Some(Bytes::from(std::mem::take(&mut self.sink.bytes)));
+            }
+            match self.step().await {
+                Step::Opened(Ok(stream)) => {
+                    self.interpreter.opened(&stream);
+                    self.phase = Phase::Open(stream);
+                }
+                Step::Opened(Err(failure)) => self.fail(failure),
+                Step::Read(Some(Ok(chunk))) => {
+                    if let Err(failure) = self.interpreter.take(&chunk, &mut self.sink) {
+                        self.fail(failure);
+                    } else if self.interpreter.machine.has_ended() {
+                        self.end();
+                    }
+                }
+                Step::Read(Some(Err(failure))) => self.fail(failure),
+                Step::Read(None) => match self.interpreter.finish(&mut self.sink) {
+                    Ok(()) => self.end(),
+                    Err(failure) => self.fail(failure),
+                },
+                Step::Silence => self.sink.bytes.extend_from_slice(PING),
+                Step::Over => return None,
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Step {
+        let ping = sleep_until(self.last_write + PING_EVERY);
+        match &mut self.phase {
+            Phase::Opening(opening) => tokio::select! {
+                opened = opening => Step::Opened(opened),
+                () = ping => Step::Silence,
+            },
+            Phase::Open(stream) => tokio::select! {
+                read = stream.next() => Step::Read(read),
+                () = ping => Step::Silence,
+            },
+            Phase::Over => Step::Over,
+        }
+    }
+
+    fn end(&mut self) {
+        self.interpreter.answered();
+        self.phase = Phase::Over;
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        let failure = self.interpreter.failed(failure);
+        let data = failure.to_anthropic_event(&now());
+        sse::write(&mut self.sink.bytes, "error", &data);
+        self.phase = Phase::Over;
+    }
+}
