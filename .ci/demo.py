@@ -58,7 +58,7 @@ class Story:
         ]
         print(head + lines[0])
         for line in lines[1:]:
-            print(" " * len(head) + line)
+            print((" " * len(head) + line).rstrip())
         sys.stdout.flush()
 
     def require(self, *steps):
