@@ -1,76 +1,179 @@
 //! The door: everything that the other rooms may ask of a backend.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::route::Dialect;
+use jiff::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::accounts::{AccountKind, AccountState, AccountView};
-use crate::attempt::{AccountTag, Attempt, Turn};
-use crate::catalog::{Catalog, Source};
-use crate::config::Config;
+use crate::accounts::{AccountView, Accounts, Issuer};
+use crate::attempt::{Attempt, Turn};
+use crate::catalog::{Catalog, Catalogs};
+use crate::codex::Codex;
+use crate::config::{BackendKind, Config};
+use crate::demo::Demo;
 use crate::error::Error;
+use crate::files;
+use crate::http::{Http, base_url, install_crypto};
+use crate::identity::Identity;
 use crate::limits::Limits;
+use crate::memory::Memory;
+use crate::routing::Routing;
 use crate::stream::EventStream;
+
+/// A refresh takes at most 20 s and must not be cut: its token would be lost.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(25);
 
 /// The client of the model backend. Cheap to clone; built once and passed down.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    backend: Backend,
+    limits: Arc<watch::Sender<Limits>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
-#[derive(Debug)]
-struct Inner {
-    catalog: watch::Sender<Arc<Catalog>>,
-    limits: watch::Sender<Limits>,
+#[derive(Debug, Clone)]
+enum Backend {
+    ChatGpt(Arc<Codex>),
+    Demo(Arc<Demo>),
 }
 
 impl Client {
-    /// Reads what is on the disk; no network.
-    pub async fn start(_config: Config) -> Result<Self, Error> {
-        crate::http::install_crypto();
-        let catalog = Arc::new(Catalog { models: Vec::new(), etag: None, source: Source::Bundled });
-        Ok(Self {
-            inner: Arc::new(Inner { catalog: watch::Sender::new(catalog), limits: watch::Sender::default() }),
-        })
+    /// Reads what is on the disk; no network. Must be called inside a tokio runtime, which later runs the client's
+    /// background tasks.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        install_crypto();
+        let limits: Arc<watch::Sender<Limits>> = Arc::default();
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let backend = match config.backend {
+            BackendKind::Demo => Backend::Demo(Arc::new(Demo::new(Arc::clone(&limits)))),
+            BackendKind::ChatGpt => {
+                let codex = start_codex(config, &limits, &tasks, &stop).await?;
+                // A first look at the login, for those who ask before the first request.
+                codex.accounts.look().await;
+                Backend::ChatGpt(Arc::new(codex))
+            }
+        };
+        Ok(Self { backend, limits, tasks, stop })
     }
 
-    /// The catalog: from memory, else the disk, else the bundled one. Never waits.
+    /// The catalog: from memory, else the disk, else the bundled one. Never waits; an old one is fetched anew in the
+    /// background.
     pub fn catalog(&self) -> Arc<Catalog> {
-        self.inner.catalog.borrow().clone()
+        match &self.backend {
+            Backend::ChatGpt(codex) => {
+                codex.look_after_catalog();
+                codex.catalogs.current()
+            }
+            Backend::Demo(demo) => demo.catalog.borrow().clone(),
+        }
     }
 
     /// The catalog and its changes.
     pub fn catalog_updates(&self) -> watch::Receiver<Arc<Catalog>> {
-        self.inner.catalog.subscribe()
+        match &self.backend {
+            Backend::ChatGpt(codex) => codex.catalogs.updates(),
+            Backend::Demo(demo) => demo.catalog.subscribe(),
+        }
     }
 
     /// What may be shown of the account, as last read.
     pub fn account(&self) -> AccountView {
-        AccountView { label: None, plan: None, kind: AccountKind::Demo, state: AccountState::Ready }
+        self.account_updates().borrow().clone()
+    }
+
+    /// The same and its changes.
+    pub fn account_updates(&self) -> watch::Receiver<AccountView> {
+        match &self.backend {
+            Backend::ChatGpt(codex) => codex.accounts.view(),
+            Backend::Demo(demo) => demo.account.subscribe(),
+        }
     }
 
     /// Reads the login again, without network, and tells what may be shown of it.
     pub async fn check_account(&self) -> AccountView {
-        self.account()
+        match &self.backend {
+            Backend::ChatGpt(codex) => codex.accounts.look().await,
+            Backend::Demo(_) => self.account(),
+        }
     }
 
     /// The limits and their changes.
     pub fn limits(&self) -> watch::Receiver<Limits> {
-        self.inner.limits.subscribe()
+        self.limits.subscribe()
     }
 
-    /// How a request for this model should first be tried.
-    pub async fn plan(&self, _model: &str, dialect: Dialect) -> Result<Attempt, Failure> {
-        Ok(Attempt { account: AccountTag::demo(), dialect, reasoning: true, instructions: false })
+    /// How a request for this model should first be tried: which account, and what is remembered of earlier ones.
+    /// [`Failure::SignIn`] if there is no login.
+    pub async fn plan(&self, model: &str, dialect: Dialect) -> Result<Attempt, Failure> {
+        match &self.backend {
+            Backend::ChatGpt(codex) => codex.plan(model, dialect).await,
+            Backend::Demo(_) => Ok(Demo::plan(dialect)),
+        }
     }
 
-    /// Sends the turn. Resolves when the first event that commits has arrived (DECISIONS 1).
+    /// Sends the turn. Resolves when the first event that commits has arrived (DECISIONS 1); all retries, the one
+    /// refresh after a 401 and all other mending are done by then. Dropping the future cancels the request.
     pub async fn stream(&self, turn: Turn) -> Result<EventStream, Failure> {
-        Ok(EventStream { attempt: turn.attempt })
+        match &self.backend {
+            Backend::ChatGpt(codex) => codex.stream(turn).await,
+            Backend::Demo(demo) => demo.stream(turn).await,
+        }
     }
 
-    /// Ends all tasks and joins them.
-    pub async fn shutdown(&self) {}
+    /// Ends the background tasks and joins them. Streams in flight belong to their holders.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(SHUTDOWN_LIMIT, self.tasks.wait()).await.is_err() {
+            tracing::warn!("a background task did not end in time");
+        }
+    }
+}
+
+async fn start_codex(
+    config: Config,
+    limits: &Arc<watch::Sender<Limits>>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Codex, Error> {
+    let (base, issuer_url) = (base_url(&config.chatgpt_url)?, base_url(&config.issuer_url)?);
+    for path in [&config.state_dir, &config.cache_dir] {
+        let directory = path.clone();
+        files::blocking(move || files::create_private_directory(&directory))
+            .await
+            .map_err(|source| Error::Directory { path: path.clone(), source })?;
+    }
+    // Reading the system's certificates and the cached catalog is file work.
+    let (cache_dir, origin, version) =
+        (config.cache_dir.clone(), base.to_string(), config.codex_version.clone());
+    let prepared = tokio::task::spawn_blocking(move || {
+        let now = Timestamp::now().as_second();
+        Ok::<_, Error>((Http::build()?, Catalogs::open(&cache_dir, &origin, now), Identity::new(&version)))
+    });
+    let (http, catalogs, identity) = prepared.await.map_err(|error| Error::Task(error.to_string()))??;
+    let identity = Arc::new(identity);
+    let issuer = Issuer { http: http.clone(), url: issuer_url };
+    Ok(Codex {
+        accounts: Arc::new(Accounts::new(&config, issuer, Arc::clone(&identity), tasks.clone())),
+        http,
+        identity,
+        catalogs: Arc::new(catalogs),
+        routing: Routing::new(base.clone(), config.chatgpt_url_is_default),
+        memory: Memory::default(),
+        limits: Arc::clone(limits),
+        compression: config.compression,
+        base,
+        looked_for_cli: AtomicBool::new(false),
+        runtime: Handle::current(),
+        tasks: tasks.clone(),
+        stop: stop.clone(),
+    })
 }

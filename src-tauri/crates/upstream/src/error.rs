@@ -23,4 +23,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A task of ours broke while starting.
+    #[error("starting failed: {0}")]
+    Task(String),
 }

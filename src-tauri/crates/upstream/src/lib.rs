@@ -10,11 +10,19 @@ mod accounts;
 mod attempt;
 mod catalog;
 mod client;
+mod codex;
 mod config;
+mod demo;
 mod error;
+mod files;
 mod http;
+mod identity;
 mod limits;
+mod memory;
+mod routing;
 mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use accounts::{AccountKind, AccountState, AccountView};
 pub use attempt::{AccountTag, Attempt, Turn};

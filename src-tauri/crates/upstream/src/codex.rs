@@ -1,0 +1,477 @@
+//! The ChatGPT backend: one POST a try, and everything that may be mended before the first event that commits
+//! (DECISIONS 1, 2, 3, 8, 9, 13).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use dragoman_protocol::failure::{Failure, Retry};
+use dragoman_protocol::openai::error::{Circumstances, blocked, from_response};
+use http::{HeaderMap, HeaderValue, header};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accounts::{Accounts, Credential, Recovered};
+use crate::attempt::{Attempt, Turn};
+use crate::catalog::Catalogs;
+use crate::config::Compression;
+use crate::http::{Http, is_loopback, join, unreachable};
+use crate::identity::{Call, Endpoint, Identity, TurnIds};
+use crate::limits::Limits;
+use crate::memory::Memory;
+use crate::routing::Routing;
+use crate::stream::{EventStream, IDLE_LIMIT, Source};
+
+/// Before the first and the second repetition.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
+/// Smaller bodies are not worth compressing.
+const COMPRESS_OVER: usize = 8 << 10;
+/// An error's body is read up to this size, and for this long.
+const ERROR_BODY: usize = 64 << 10;
+const ERROR_BODY_LIMIT: Duration = Duration::from_secs(20);
+
+/// The ChatGPT backend.
+#[derive(Debug)]
+pub(crate) struct Codex {
+    pub(crate) http: Http,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) catalogs: Arc<Catalogs>,
+    pub(crate) routing: Routing,
+    pub(crate) memory: Memory,
+    pub(crate) limits: Arc<watch::Sender<Limits>>,
+    pub(crate) compression: Compression,
+    pub(crate) base: reqwest::Url,
+    pub(crate) looked_for_cli: AtomicBool,
+    pub(crate) runtime: Handle,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Why one try gave no stream.
+enum Refusal {
+    /// Status 401.
+    Unauthorized,
+    /// The body went out compressed, and the failure sounds like that was why.
+    Compression(Failure),
+    Failure(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// What has been tried so far for one turn; each cure is used once.
+#[derive(Default)]
+struct Tried {
+    backoffs: usize,
+    waited: bool,
+    renewed: bool,
+    reloads: usize,
+    flipped: bool,
+    instructed: bool,
+    uncompressed: bool,
+}
+
+impl Codex {
+    /// The first attempt for a model: what is remembered about model, origin and account.
+    pub(crate) async fn plan(
+        self: &Arc<Self>,
+        model: &str,
+        dialect: dragoman_protocol::route::Dialect,
+    ) -> Result<Attempt, Failure> {
+        self.look_around();
+        let credential = self.accounts.credential().await?;
+        let origin = self.routing.known(&credential.tag);
+        Ok(Attempt {
+            account: credential.tag,
+            dialect: self.memory.dialect(model).unwrap_or(dialect),
+            reasoning: true,
+            instructions: self.memory.wants_instructions(&host(&origin.base)),
+        })
+    }
+
+    /// Tries until there is a stream or nothing is left to try.
+    pub(crate) async fn stream(self: &Arc<Self>, mut turn: Turn) -> Result<EventStream, Failure> {
+        self.look_around();
+        let mut body = Bytes::from(std::mem::take(&mut turn.body));
+        let asked = body.clone();
+        if self.memory.remembers_refusals()
+            && let Some(failure) = self.memory.refusal(&Sha256::digest(&asked).into())
+        {
+            tracing::debug!("a refused request came again, answered from memory");
+            return Err(failure);
+        }
+        let mut tried = Tried::default();
+        let mut is_first = true;
+        loop {
+            let result = match self.accounts.usable().await {
+                Ok(credential) => {
+                    if credential.tag != turn.attempt.account {
+                        turn.attempt.account = credential.tag.clone();
+                        body = (turn.again)(&turn.attempt)?.into();
+                    }
+                    if is_first {
+                        if let Some(limit) = self.memory.limit(&credential.tag) {
+                            return Err(limit);
+                        }
+                        if !turn.continues {
+                            self.memory.forget_turn_state(&credential.tag, &turn.thread);
+                        }
+                        is_first = false;
+                    }
+                    let result = self.once(&turn, &body, &credential, tried.uncompressed).await;
+                    match result {
+                        Err(Refusal::Unauthorized) => match self.recover(&credential, &mut tried).await {
+                            Ok(()) => continue,
+                            Err(failure) => Err(failure),
+                        },
+                        Err(Refusal::Compression(failure)) => {
+                            tracing::debug!(%failure, "sending the body again without compression");
+                            tried.uncompressed = true;
+                            continue;
+                        }
+                        Err(Refusal::Failure(failure)) => {
+                            self.remember(&failure, &credential, &asked);
+                            Err(failure)
+                        }
+                        Ok(stream) => {
+                            self.learn(&turn, &credential, &tried);
+                            Ok(stream)
+                        }
+                    }
+                }
+                Err(failure) => Err(failure),
+            };
+            let failure = match result {
+                Ok(stream) => return Ok(stream),
+                Err(failure) => failure,
+            };
+            if self.adapt(&failure, &mut turn.attempt, &mut tried) {
+                tracing::debug!(attempt = ?turn.attempt, "translating again for the backend");
+                body = (turn.again)(&turn.attempt)?.into();
+                continue;
+            }
+            let Some(wait) = pause(&failure, &mut tried) else { return Err(failure) };
+            tracing::debug!(%failure, wait_ms = wait.as_millis() as u64, "trying again");
+            sleep(wait).await;
+        }
+    }
+
+    /// One POST, up to the first event that commits.
+    async fn once(
+        self: &Arc<Self>,
+        turn: &Turn,
+        body: &Bytes,
+        credential: &Credential,
+        uncompressed: bool,
+    ) -> Result<EventStream, Refusal> {
+        let origin = self.routing.origin(&self.http, &self.identity, credential).await;
+        let url = join(&origin.base, "/codex/responses");
+        let turn_state = self.memory.turn_state(&credential.tag, &turn.thread);
+        let mut headers = self.identity.headers(
+            Endpoint::Responses,
+            &Call {
+                credential: Some(credential),
+                turn: Some(TurnIds {
+                    model: &turn.model,
+                    tier: turn.tier.as_deref(),
+                    dialect: turn.attempt.dialect,
+                    session: &turn.session,
+                    thread: &turn.thread,
+                    window: turn.window,
+                    turn_state: turn_state.as_deref(),
+                }),
+                routing_override: origin.routing_override.as_deref(),
+            },
+        );
+        let wanted = match self.compression {
+            Compression::Auto => !is_loopback(&url),
+            Compression::On => true,
+            Compression::Off => false,
+        };
+        let compress = wanted
+            && body.len() > COMPRESS_OVER
+            && !uncompressed
+            && !self.memory.refuses_compression(&host(&url));
+        let payload = if compress {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("zstd"));
+            compressed(body.clone()).await?
+        } else {
+            body.clone()
+        };
+        let sent = self.http.client(&url).post(url.clone()).headers(headers).body(payload).send();
+        let response = timeout(IDLE_LIMIT, sent)
+            .await
+            .map_err(|_| Failure::Stalled { seconds: IDLE_LIMIT.as_secs() })?
+            .map_err(|error| unreachable(&error, &url))?;
+        let status = response.status().as_u16();
+        tracing::debug!(model = turn.model, status, bytes = body.len(), compress, "the backend answered");
+        self.note_headers(response.headers(), turn, credential);
+        if status == 200 {
+            check_kind(response.headers())?;
+            let source = Source::Http(Box::new(response));
+            let stream = EventStream::open(source, turn.attempt.clone(), Arc::clone(&self.limits)).await?;
+            return Ok(stream);
+        }
+        if status == 401 {
+            return Err(Refusal::Unauthorized);
+        }
+        let failure = failure_of(response).await;
+        Err(match failure {
+            Failure::CompressionRefused { .. } if compress => Refusal::Compression(failure),
+            Failure::Rejected { ref message, .. } if compress && sounds_undecoded(message) => {
+                Refusal::Compression(failure)
+            }
+            other => Refusal::Failure(other),
+        })
+    }
+
+    /// After a 401: the login may have changed on the disk; else it is renewed, once.
+    async fn recover(&self, refused: &Credential, tried: &mut Tried) -> Result<(), Failure> {
+        if tried.renewed || tried.reloads > 2 {
+            return Err(self.accounts.refused());
+        }
+        match self.accounts.recover(refused).await? {
+            Recovered::Reloaded => tried.reloads += 1,
+            Recovered::Renewed => tried.renewed = true,
+        }
+        Ok(())
+    }
+
+    /// Changes the attempt so that the backend may like it better. False if there is no such change (any more).
+    fn adapt(&self, failure: &Failure, attempt: &mut Attempt, tried: &mut Tried) -> bool {
+        match failure {
+            Failure::WrongDialect { .. } if !tried.flipped => {
+                attempt.dialect = attempt.dialect.other();
+                tried.flipped = true;
+                true
+            }
+            Failure::StaleReasoning { .. } if attempt.reasoning => {
+                attempt.reasoning = false;
+                true
+            }
+            Failure::InstructionsWanted { .. } if !attempt.instructions => {
+                attempt.instructions = true;
+                tried.instructed = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What a success teaches.
+    fn learn(&self, turn: &Turn, credential: &Credential, tried: &Tried) {
+        let host = host(&self.routing.known(&credential.tag).base);
+        self.memory.forget_limit(&credential.tag);
+        if tried.flipped {
+            tracing::info!(model = turn.model, dialect = ?turn.attempt.dialect, "the model speaks the other dialect");
+            self.memory.learn_dialect(&turn.model, turn.attempt.dialect);
+        }
+        if tried.instructed {
+            self.memory.learn_instructions(&host);
+        }
+        if tried.uncompressed {
+            tracing::info!(host, "the backend does not take compressed bodies");
+            self.memory.learn_no_compression(&host);
+        }
+    }
+
+    /// What a failure teaches.
+    fn remember(&self, failure: &Failure, credential: &Credential, asked: &Bytes) {
+        match failure {
+            Failure::AccountLimit { .. } => {
+                self.memory.learn_limit(&credential.tag, failure, Timestamp::now().as_second());
+            }
+            Failure::Rejected { .. } => {
+                self.memory.learn_refusal(Sha256::digest(asked).into(), failure.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn note_headers(self: &Arc<Self>, headers: &HeaderMap, turn: &Turn, credential: &Credential) {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let limits = self.limits.borrow().with_headers(headers, Timestamp::now().as_second());
+        if let Some(mut limits) = limits {
+            limits.plan = limits.plan.or_else(|| credential.plan.clone());
+            self.limits.send_replace(limits);
+        }
+        if let Some(token) = text("x-codex-turn-state") {
+            self.memory.learn_turn_state(&credential.tag, &turn.thread, token);
+        }
+        if let Some(etag) = text("x-models-etag") {
+            self.catalogs.notice(etag);
+            self.look_after_catalog();
+        }
+        if let Some(model) = text("openai-model").filter(|model| *model != turn.model) {
+            tracing::info!(asked = turn.model, model, "the backend answers with another model");
+        }
+    }
+
+    // === in the background ===
+
+    /// Starts what a first request needs and nobody waits for.
+    fn look_around(self: &Arc<Self>) {
+        if !self.looked_for_cli.swap(true, Ordering::Relaxed) {
+            let identity = Arc::clone(&self.identity);
+            self.spawn(async move { identity.look_for_installed().await });
+        }
+        self.look_after_catalog();
+    }
+
+    /// Asks for the catalog if it is not fresh.
+    pub(crate) fn look_after_catalog(self: &Arc<Self>) {
+        if self.catalogs.claim() {
+            let this = Arc::clone(self);
+            self.spawn(async move { this.fetch_catalog().await });
+        }
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn_on(
+            async move {
+                stop.run_until_cancelled_owned(work).await;
+            },
+            &self.runtime,
+        );
+    }
+
+    async fn fetch_catalog(self: Arc<Self>) {
+        let answer = timeout(Duration::from_secs(30), self.ask_catalog()).await;
+        let answer = match answer {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(why)) => {
+                tracing::debug!(why, "the catalog cannot be fetched, keeping the one there is");
+                None
+            }
+            Err(_) => None,
+        };
+        let now = Timestamp::now().as_second();
+        let catalogs = Arc::clone(&self.catalogs);
+        let write = move || {
+            catalogs.answered(answer.as_ref().map(|(etag, body)| (etag.clone(), &body[..])), now);
+        };
+        let _ = tokio::task::spawn_blocking(write).await;
+    }
+
+    async fn ask_catalog(&self) -> Result<(Option<String>, Bytes), String> {
+        let credential = self.accounts.usable().await.map_err(|failure| failure.to_string())?;
+        let mut url = join(&self.base, "/codex/models");
+        url.query_pairs_mut().append_pair("client_version", self.identity.version());
+        let headers = self
+            .identity
+            .headers(Endpoint::Models, &Call { credential: Some(&credential), ..Call::default() });
+        let words = |error: reqwest::Error| error.without_url().to_string();
+        let response =
+            self.http.client(&url).get(url.clone()).headers(headers).send().await.map_err(words)?;
+        if !response.status().is_success() {
+            return Err(format!("status {}", response.status().as_u16()));
+        }
+        let etag =
+            response.headers().get(header::ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok((etag, response.bytes().await.map_err(words)?))
+    }
+}
+
+/// How long to wait before the same is sent again; `None`: it is over.
+fn pause(failure: &Failure, tried: &mut Tried) -> Option<Duration> {
+    match failure.retry() {
+        Retry::Never => None,
+        Retry::Backoff => {
+            let wait = BACKOFF.get(tried.backoffs).copied()?;
+            tried.backoffs += 1;
+            Some(wait)
+        }
+        Retry::Once(wait) => (!std::mem::replace(&mut tried.waited, true)).then_some(wait),
+    }
+}
+
+fn host(url: &reqwest::Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+async fn compressed(body: Bytes) -> Result<Bytes, Failure> {
+    let work = move || zstd::bulk::compress(&body, 1);
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Ok(Err(error)) => {
+            Err(Failure::Internal { message: format!("the request cannot be compressed: {error}") })
+        }
+        Err(error) => {
+            Err(Failure::Internal { message: format!("the request cannot be compressed: {error}") })
+        }
+    }
+}
+
+/// A refusal that a server gives when it reads compressed bytes as if they were JSON.
+fn sounds_undecoded(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    [
+        "zstd",
+        "content-encoding",
+        "compress",
+        "decode",
+        "utf-8",
+        "parse",
+        "valid json",
+        "invalid json",
+        "json body",
+    ]
+    .iter()
+    .any(|word| message.contains(word))
+}
+
+/// An answer with status 200 must be an event stream.
+fn check_kind(headers: &HeaderMap) -> Result<(), Failure> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "" | "text/event-stream" => Ok(()),
+        "text/html" => Err(blocked(Some(200))),
+        other => Err(Failure::Upstream {
+            status: 502,
+            message: format!(
+                "The ChatGPT backend answered with {other} instead of an event stream: a gateway in between may have \
+                 changed the answer. Try again; if it stays, check the proxy and base URL settings."
+            ),
+        }),
+    }
+}
+
+/// What an answer with an error status means.
+async fn failure_of(mut response: reqwest::Response) -> Failure {
+    let status = response.status().as_u16();
+    let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = text("retry-after")
+        .and_then(|text| text.trim().parse::<f64>().ok())
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    if text("cf-mitigated").is_some() {
+        return blocked(Some(status));
+    }
+    let mut body = BytesMut::new();
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            let room = ERROR_BODY - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if body.len() == ERROR_BODY {
+                break;
+            }
+        }
+    };
+    let _ = timeout(ERROR_BODY_LIMIT, read).await;
+    let now = Timestamp::now().as_second();
+    from_response(&body, Circumstances { status: Some(status), retry_after, now })
+}
+
+#[cfg(test)]
+mod tests;
