@@ -2,6 +2,7 @@
 //!
 //! Not here: what is done about an answer that fails to open (`codex.rs`).
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +23,10 @@ use crate::limits::{Limits, Reached};
 pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(280);
 /// A frame with limits is far smaller; longer unfinished frames are not kept for looking at.
 const TAIL: usize = 8 << 10;
+/// What is looked for before anything is parsed.
+const NAME: &[u8] = b"codex.rate_limits";
 
 /// The raw SSE bytes of one answer. Dropping it closes the connection.
-#[derive(Debug)]
 pub struct EventStream {
     /// What the request was finally translated for.
     pub attempt: Attempt,
@@ -35,7 +37,6 @@ pub struct EventStream {
 }
 
 /// Where the bytes come from.
-#[derive(Debug)]
 pub(crate) enum Source {
     Http(Box<reqwest::Response>),
     Demo(Playback),
@@ -63,6 +64,13 @@ impl Source {
     }
 }
 
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was read is the model's answer, and the response's headers hold routing tokens.
+        f.debug_struct("EventStream").field("attempt", &self.attempt).finish_non_exhaustive()
+    }
+}
+
 impl EventStream {
     /// Reads until an event commits. A failure that comes before is the answer.
     pub(crate) async fn open(
@@ -80,14 +88,20 @@ impl EventStream {
                 decoder.push(&chunk);
                 read.push(chunk);
             }
+            // Once an event has committed, a failure behind it in the same read is told where it stands: how the bytes
+            // were cut must not decide whether the request is repeated.
             let mut committed = false;
             while let Some(frame) = decoder.next_frame() {
-                committed |= ears.judge(&frame.data)?;
+                if committed {
+                    ears.overhear(&frame.data);
+                } else {
+                    committed = ears.judge(&frame.data)?;
+                }
             }
             if at_end {
                 source = Source::Over;
-                if let Some(frame) = decoder.finish() {
-                    committed |= ears.judge(&frame.data)?;
+                if let Some(frame) = decoder.finish().filter(|_| !committed) {
+                    committed = ears.judge(&frame.data)?;
                 }
             }
             if committed {
@@ -130,7 +144,6 @@ impl EventStream {
 }
 
 /// Listens for limits in the bytes that go through, without parsing the others.
-#[derive(Debug)]
 struct Ears {
     limits: Arc<watch::Sender<Limits>>,
     /// The beginning of a frame whose end is still to come.
@@ -164,7 +177,6 @@ impl Ears {
 
     /// Bytes go by. Limits in them are folded in; that the account's limit is reached is no failure any more.
     fn hear(&mut self, chunk: &[u8]) {
-        const NAME: &[u8] = b"codex.rate_limits";
         if self.tail.is_empty() {
             if memmem::find(chunk, NAME).is_some() {
                 self.parse(chunk);
@@ -184,11 +196,17 @@ impl Ears {
         let mut decoder = Decoder::default();
         decoder.push(text);
         while let Some(frame) = decoder.next_frame() {
-            if let Ok(event) = Event::parse(&frame.data)
-                && let Some(json) = event.rate_limits()
-            {
-                let _ = self.fold(json);
-            }
+            self.overhear(&frame.data);
+        }
+    }
+
+    /// Looks at one event for limits only.
+    fn overhear(&self, data: &str) {
+        if memmem::find(data.as_bytes(), NAME).is_some()
+            && let Ok(event) = Event::parse(data)
+            && let Some(json) = event.rate_limits()
+        {
+            let _ = self.fold(json);
         }
     }
 
