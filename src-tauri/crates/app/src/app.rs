@@ -10,16 +10,18 @@ use std::time::Duration;
 use dragoman_proxy as proxy;
 use dragoman_upstream::{self as upstream, AccountView, BackendKind, Client};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::logging;
+use crate::models::{self, Models};
 use crate::paths::{self, Environment, Mode, Paths};
-use crate::running::{Running, client_address};
+use crate::running::{Found, Running, client_address};
 use crate::settings::{AdminListen, Flag, Layers, Settings};
 use crate::snapshot::{Board, Server, Snapshot};
 use crate::token::ClientToken;
-use crate::{Error, environment, models};
+use crate::{Error, environment};
 
 /// How long open streams may go on after the switch was turned off, or after Quit (DECISIONS 27).
 pub const STREAMS: Duration = Duration::from_secs(30);
@@ -121,7 +123,6 @@ impl App {
         };
         let backend = options.backend.unwrap_or(BackendKind::ChatGpt);
         let client = Client::start(upstream_config(&paths, &settings, backend)).await?;
-        client.check_account().await;
         let (config, config_reader) = watch::channel(Arc::new(proxy_config(&settings, &token)));
         let proxy = proxy::Proxy::new(client.clone(), config_reader);
         let (settings, settings_reader) = watch::channel(Arc::new(settings));
@@ -164,16 +165,15 @@ impl App {
             return Ok(on.running.address);
         }
         let wanted = self.settings().server.listen;
-        let bound = match proxy::listen(wanted).await {
-            Ok(bound) => bound,
+        let opened = proxy::listen(wanted).await;
+        let server = match opened.and_then(|bound| proxy::Server::start(&self.inner.proxy, bound)) {
+            Ok(server) => server,
             Err(error) => {
-                let error = Error::Listen(error);
                 tracing::warn!(%error, "could not turn on");
                 self.inner.board.pin(Server::Failed { message: error.to_string() });
-                return Err(error);
+                return Err(error.into());
             }
         };
-        let server = proxy::Server::start(self.inner.proxy.clone(), bound);
         let address = client_address(server.address());
         let running = Running::here(address, self.inner.backend);
         if let Err(error) = running.announce(&self.inner.paths).await {
@@ -183,6 +183,8 @@ impl App {
         *listener = Some(On { server, running });
         tracing::info!(%address, "on");
         self.inner.board.pin(Server::On { address });
+        // Whoever turns the switch on will ask soon: an old catalog is fetched anew, in the background.
+        self.inner.client.catalog();
         Ok(address)
     }
 
@@ -191,8 +193,8 @@ impl App {
         let mut listener = self.inner.listener.lock().await;
         if let Some(On { server, running }) = listener.take() {
             running.withdraw(&self.inner.paths);
-            server.close().await;
-            self.inner.tasks.spawn(async move { server.stop(STREAMS).await });
+            self.inner.tasks.spawn(server.stop(STREAMS));
+            running.closed().await;
             tracing::info!("off");
         }
         self.inner.board.pin(Server::Off);
@@ -218,20 +220,35 @@ impl App {
         written.map_err(|_| Error::Stopping)?
     }
 
-    /// What a client must have in its environment to use this server, or the server that would be turned on.
-    pub fn environment(&self) -> Vec<(String, String)> {
-        match self.inner.board.server() {
-            Server::On { address } => self.environment_at(address),
-            Server::Off | Server::Failed { .. } => {
-                self.environment_at(client_address(self.settings().server.listen))
-            }
+    /// The models, asked of the backend if what is known is old. Waits no longer than `limit` for the answer.
+    pub async fn fresh_models(&self, limit: Duration) -> Models {
+        let mut catalogs = self.inner.client.catalog_updates();
+        let signed_in = self.inner.client.account().state == upstream::AccountState::Ready;
+        let known = self.inner.client.catalog();
+        if signed_in && matches!(known.source, upstream::Source::Disk | upstream::Source::Bundled) {
+            let live = catalogs.wait_for(|catalog| catalog.source == upstream::Source::Live);
+            // No answer is an answer too: the table says where it comes from.
+            let _in_time = tokio::time::timeout(limit, live).await.is_ok();
         }
+        let catalog = catalogs.borrow().clone();
+        Models::of(&catalog, &models::rules(&self.settings()))
     }
 
-    /// The same for a server at another address, that of another process of this home.
-    pub fn environment_at(&self, address: SocketAddr) -> Vec<(String, String)> {
+    /// What a client must have in its environment to use this server, or the server that would be turned on.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let address = match self.inner.board.server() {
+            Server::On { address } => address,
+            Server::Off | Server::Failed { .. } => client_address(self.settings().server.listen),
+        };
         let window = self.inner.board.subscribe().borrow().models.window;
         environment::claude_code(address, &self.inner.token, window)
+    }
+
+    /// The same for the server of this home that runs in another process.
+    pub fn environment_of(&self, found: &Found) -> Vec<(String, String)> {
+        let own = self.inner.board.subscribe().borrow().models.window;
+        let window = found.health.context_window.unwrap_or(own);
+        environment::claude_code(found.running.address, &self.inner.token, window)
     }
 
     /// The account, read again from where its login is kept; no network.
@@ -241,8 +258,10 @@ impl App {
         account
     }
 
-    /// The end: the listener closes at once, open streams get `limit`, every task is joined.
+    /// The end: the listener closes at once, open streams get `limit`, every task is joined. Longer than `limit` it
+    /// takes only if a login is being renewed: cutting that would lose the login.
     pub async fn shutdown(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
         let on = self.inner.listener.lock().await.take();
         if let Some(On { server, running }) = on {
             running.withdraw(&self.inner.paths);
@@ -251,7 +270,8 @@ impl App {
         }
         self.inner.stop.cancel();
         self.inner.tasks.close();
-        if tokio::time::timeout(limit, self.inner.tasks.wait()).await.is_err() {
+        // Streams of a listener that was turned off before this.
+        if tokio::time::timeout_at(deadline, self.inner.tasks.wait()).await.is_err() {
             tracing::warn!("streams were cut at the end");
         }
         self.inner.client.shutdown().await;
@@ -277,8 +297,8 @@ impl Inner {
 }
 
 /// The server of this home in another process (or this one), if it answers.
-pub async fn running(options: &Options) -> Result<Option<Running>, Error> {
-    Ok(Running::find(&Paths::find(options.home.as_deref(), &options.environment)?).await)
+pub async fn running(options: &Options) -> Result<Option<Found>, Error> {
+    Ok(Found::find(&Paths::find(options.home.as_deref(), &options.environment)?).await)
 }
 
 fn load(paths: &Paths, environment: &Environment, flags: &[Flag]) -> Result<Settings, Error> {
@@ -320,9 +340,12 @@ fn upstream_config(paths: &Paths, settings: &Settings, backend: BackendKind) -> 
 }
 
 fn proxy_config(settings: &Settings, token: &ClientToken) -> proxy::Config {
+    let mut allowed_hosts = settings.server.allowed_hosts.clone();
+    // The listen address is a name of ours too (DECISIONS 32).
+    allowed_hosts.push(settings.server.listen.ip().to_string());
     proxy::Config {
         token: proxy::ClientToken::new(token.expose()),
-        allowed_hosts: settings.server.allowed_hosts.clone(),
+        allowed_hosts,
         body_limit: (settings.server.body_limit_mb as usize) << 20,
         rules: models::rules(settings),
     }

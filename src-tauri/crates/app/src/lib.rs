@@ -24,7 +24,7 @@ pub use dragoman_upstream::{
 };
 pub use error::Error;
 pub use models::{Listed, Mapped, Models};
-pub use running::Running;
+pub use running::{Found, Health, Running, Window};
 pub use snapshot::{Activity, Server, Snapshot};
 
 /// The version of this program.

@@ -46,17 +46,11 @@ impl Running {
         }
     }
 
-    /// The server of this home, if it answers.
-    pub(crate) async fn find(paths: &Paths) -> Option<Self> {
-        let running = Self::read(paths)?;
-        running.answers().await.then_some(running)
-    }
-
     /// Tell other processes. A server of another process that is still there keeps its entry: the one who came first
     /// is the one that clients were set up for.
     pub(crate) async fn announce(&self, paths: &Paths) -> Result<(), Error> {
-        match Self::find(paths).await {
-            Some(other) if other.pid != self.pid => {
+        match Found::find(paths).await {
+            Some(Found { running: other, .. }) if other.pid != self.pid => {
                 tracing::info!(pid = other.pid, address = %other.address, "another server of this home is on");
                 Ok(())
             }
@@ -83,20 +77,61 @@ impl Running {
         serde_json::from_slice(&fs::read(paths.server()).ok()?).ok()
     }
 
-    /// Is a Dragoman at this address?
-    async fn answers(&self) -> bool {
-        matches!(tokio::time::timeout(LIMIT, health(self.address)).await, Ok(Ok(true)))
+    /// Resolves when nobody answers at the address any more. The listener closes as soon as its task hears of it,
+    /// which is a moment after it was told; who turns the switch off must not be able to connect afterwards.
+    pub(crate) async fn closed(&self) {
+        let gone = async { while TcpStream::connect(self.address).await.is_ok() {} };
+        if tokio::time::timeout(LIMIT, gone).await.is_err() {
+            tracing::warn!(address = %self.address, "someone still listens after the switch was turned off");
+        }
+    }
+}
+
+/// A server of this home that answers, and what it says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Where it is.
+    pub running: Running,
+    /// What `GET /health` says.
+    pub health: Health,
+}
+
+/// What is read of `GET /health`. Only `version` is sure to be there: the other process may be another version.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Health {
+    /// Of that program.
+    pub version: String,
+    /// What it tells Claude Code, in tokens.
+    pub context_window: Option<u64>,
+    /// How much of the account's limits is used.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+}
+
+/// One window of the account's limits.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Window {
+    /// Its length.
+    pub minutes: u64,
+    /// How much is used, in percent.
+    pub used_percent: f64,
+    /// When it starts anew, unix seconds.
+    pub resets_at: Option<i64>,
+}
+
+impl Found {
+    /// The server of this home, if it answers.
+    pub(crate) async fn find(paths: &Paths) -> Option<Self> {
+        let running = Running::read(paths)?;
+        match tokio::time::timeout(LIMIT, health(running.address)).await {
+            Ok(Ok(health)) => Some(Self { running, health }),
+            Ok(Err(_)) | Err(_) => None,
+        }
     }
 }
 
 /// `GET /health`, by hand: an HTTP client for one request to loopback would be a second way to the network.
-async fn health(address: SocketAddr) -> io::Result<bool> {
-    /// What every version of `/health` says.
-    #[derive(Deserialize)]
-    struct Health {
-        #[serde(rename = "version")]
-        _version: String,
-    }
+async fn health(address: SocketAddr) -> io::Result<Health> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
@@ -104,8 +139,10 @@ async fn health(address: SocketAddr) -> io::Result<bool> {
     stream.take(ANSWER).read_to_end(&mut answer).await?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-    let ok = head.split(' ').nth(1) == Some("200");
-    Ok(ok && serde_json::from_str::<Health>(body).is_ok())
+    match head.split(' ').nth(1) {
+        Some("200") => Ok(serde_json::from_str(body)?),
+        _ => Err(io::Error::other("this is no Dragoman")),
+    }
 }
 
 /// The address under which a client on this machine reaches a listener.
@@ -131,6 +168,10 @@ mod tests {
         (directory, paths)
     }
 
+    async fn find(paths: &Paths) -> Option<Running> {
+        Found::find(paths).await.map(|found| found.running)
+    }
+
     /// A server that gives one answer to everyone.
     async fn server(answer: &'static str) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -150,10 +191,10 @@ mod tests {
     #[tokio::test]
     async fn a_server_is_found_while_it_answers() {
         let (_directory, paths) = home();
-        assert_eq!(Running::find(&paths).await, None);
+        assert_eq!(find(&paths).await, None);
         let running = Running::here(server(HEALTHY).await, BackendKind::Demo);
         running.announce(&paths).await.unwrap();
-        assert_eq!(Running::find(&paths).await.as_ref(), Some(&running));
+        assert_eq!(find(&paths).await.as_ref(), Some(&running));
         running.withdraw(&paths);
         assert!(!paths.server().exists());
     }
@@ -163,10 +204,10 @@ mod tests {
         let (_directory, paths) = home();
         let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         Running::here(address, BackendKind::ChatGpt).announce(&paths).await.unwrap();
-        assert_eq!(Running::find(&paths).await, None, "no one listens");
+        assert_eq!(find(&paths).await, None, "no one listens");
         let stranger = server("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello").await;
         Running::here(stranger, BackendKind::ChatGpt).announce(&paths).await.unwrap();
-        assert_eq!(Running::find(&paths).await, None, "someone else has the port");
+        assert_eq!(find(&paths).await, None, "someone else has the port");
     }
 
     #[tokio::test]
@@ -178,7 +219,7 @@ mod tests {
         let second = Running::here(server(HEALTHY).await, BackendKind::ChatGpt);
         second.announce(&paths).await.unwrap();
         second.withdraw(&paths);
-        assert_eq!(Running::find(&paths).await, Some(first));
+        assert_eq!(find(&paths).await, Some(first));
     }
 
     #[test]

@@ -1,18 +1,19 @@
 //! Every choice a user has, typed: defaults, then `config.toml`, then `DRAGOMAN_*` variables, then command line flags,
 //! with the [`Source`] of each value kept.
 //!
-//! `settings/keys.rs` lists the keys, `values.rs` says what a value may be, `file.rs` reads and edits the text. Not
-//! here: secrets (`token.rs` and the token stores of `upstream`), and what a value does (whoever uses it).
+//! `settings/keys.rs` lists the keys, `values.rs` says what a value may be, `file.rs` reads and edits the text,
+//! `problem.rs` says what is wrong. Not here: secrets (`token.rs` and the token stores of `upstream`), and what a
+//! value does (whoever uses it).
 
 mod file;
 mod keys;
+mod problem;
 mod values;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -20,6 +21,7 @@ use toml::{Table, Value};
 use dragoman_protocol::route::Effort;
 
 pub use keys::{KEYS, Key, Kind};
+pub use problem::{Problem, Source};
 pub use values::{AdminListen, parse_admin_listen, parse_listen};
 
 use crate::paths::{self, Environment};
@@ -233,35 +235,6 @@ impl Level {
     }
 }
 
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// Built in.
-    Default,
-    /// The settings file.
-    File {
-        /// Its path.
-        path: PathBuf,
-        /// Counted from one.
-        line: usize,
-    },
-    /// A variable of the process.
-    Environment(String),
-    /// The command line.
-    Flag(String),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("the default"),
-            Self::File { path, line } => write!(f, "{} line {line}", path.display()),
-            Self::Environment(name) => f.write_str(name),
-            Self::Flag(name) => f.write_str(name),
-        }
-    }
-}
-
 /// One setting as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
@@ -271,51 +244,6 @@ pub struct Entry {
     pub value: Option<String>,
     /// Where the value comes from.
     pub source: String,
-}
-
-/// Why there are no settings. One sentence each that says where to look.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// The file is no TOML, or one of its values can't be used.
-    #[error("{}, line {line}: {}{message}", path.display(), key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default())]
-    File {
-        /// The settings file.
-        path: PathBuf,
-        /// Counted from one.
-        line: usize,
-        /// The dotted key, if the text got as far as having one.
-        key: Option<String>,
-        /// What is wrong and what would be right.
-        message: String,
-    },
-    /// The value of a variable or flag can't be used.
-    #[error("{origin} (setting {key}): {message}")]
-    Value {
-        /// The variable or flag.
-        origin: String,
-        /// The dotted key.
-        key: String,
-        /// What is wrong and what would be right.
-        message: String,
-    },
-    /// Other machines could use the account.
-    #[error(
-        "server.listen is {listen} ({origin}), which other machines can reach; use 127.0.0.1, or set server.allow_remote = true if that is what you want"
-    )]
-    Remote {
-        /// The address.
-        listen: SocketAddr,
-        /// Where it comes from.
-        origin: Source,
-    },
-    /// There is no such key.
-    #[error("there is no setting {key}{}", hint.as_ref().map(|known| format!("; did you mean {known}?")).unwrap_or_default())]
-    Unknown {
-        /// What was asked for.
-        key: String,
-        /// What was probably meant.
-        hint: Option<&'static str>,
-    },
 }
 
 /// One value from the command line: key, words, and the flag to blame.
@@ -368,6 +296,13 @@ impl Settings {
             let origin = sources.get("server.listen").cloned().unwrap_or(Source::Default);
             return Err(Problem::Remote { listen, origin });
         }
+        let urls = [
+            ("upstream.chatgpt_url", &settings.upstream.chatgpt_url),
+            ("upstream.issuer_url", &settings.upstream.issuer_url),
+        ];
+        hints.extend(urls.into_iter().filter(|(_, url)| values::is_exposed(url)).map(|(key, url)| {
+            format!("{key} is {url}: your login would travel there unencrypted; use https")
+        }));
         settings.sources = sources;
         settings.hints = hints;
         Ok(settings)

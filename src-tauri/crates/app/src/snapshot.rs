@@ -122,6 +122,7 @@ impl Board {
     /// Keep the picture true until `stop`.
     pub(crate) async fn watch(self: Arc<Self>, stop: CancellationToken) {
         let mut catalog = self.client.catalog_updates();
+        let mut account = self.client.account_updates();
         let mut limits = self.client.limits();
         let mut activity = self.activity.clone();
         let mut settings = self.settings.clone();
@@ -129,6 +130,7 @@ impl Board {
             let alive = tokio::select! {
                 () = stop.cancelled() => return,
                 changed = catalog.changed() => changed.is_ok(),
+                changed = account.changed() => changed.is_ok(),
                 changed = limits.changed() => changed.is_ok(),
                 changed = activity.changed() => changed.is_ok(),
                 changed = settings.changed() => changed.is_ok(),
@@ -156,7 +158,8 @@ fn picture(
         account: client.account(),
         limits: client.limits().borrow().clone(),
         activity: Activity::of(&activity.borrow()),
-        models: Models::of(&client.catalog(), &models::rules(&settings)),
+        // Not `client.catalog()`: looking at the picture must not send the client to the network.
+        models: Models::of(&client.catalog_updates().borrow(), &models::rules(&settings)),
         hints: hints.iter().chain(settings.hints()).cloned().collect(),
     }
 }

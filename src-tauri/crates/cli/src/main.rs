@@ -12,7 +12,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use dragoman::{App, BackendKind, Error, Options, Running, STREAMS};
+use dragoman::{App, BackendKind, Error, Found, Options, STREAMS};
 use serde::Serialize;
 
 use args::{Arguments, Command, Common};
@@ -107,10 +107,10 @@ fn end(result: Result<Exit, Trouble>) -> ExitCode {
 
 /// An app for a command that ends at once, and the server that runs elsewhere. It has that server's backend, so that
 /// both tell the same about models and account.
-async fn look(common: &Common) -> Result<(App, Option<Running>), Error> {
+async fn look(common: &Common) -> Result<(App, Option<Found>), Error> {
     let options = common.options();
     let running = dragoman::running(&options).await?;
-    let backend = running.as_ref().filter(|running| running.demo).map(|_| BackendKind::Demo);
+    let backend = running.as_ref().filter(|found| found.running.demo).map(|_| BackendKind::Demo);
     Ok((App::start(Options { backend, ..options }).await?, running))
 }
 
@@ -118,7 +118,7 @@ async fn look(common: &Common) -> Result<(App, Option<Running>), Error> {
 async fn env(common: &Common, shell: Shell, json: bool) -> Result<Exit, Trouble> {
     let (app, running) = look(common).await?;
     let variables = match &running {
-        Some(running) => Some(app.environment_at(running.address)),
+        Some(found) => Some(app.environment_of(found)),
         None if app.settings().server.listen.port() != 0 => Some(app.environment()),
         None => None,
     };

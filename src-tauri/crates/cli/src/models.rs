@@ -1,15 +1,20 @@
 //! `models`: the catalog and the map as tables.
 
+use std::time::Duration;
+
 use dragoman::{CatalogSource, Dialect, Effort, Listed, Models, STREAMS};
 
 use crate::args::{Common, Format};
 use crate::words::{grouped, say, say_json, table};
 use crate::{Exit, Trouble, look};
 
+/// How long the backend may take before the table shows what was known before.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// `dragoman models`
 pub(crate) async fn models(common: &Common, format: Format) -> Result<Exit, Trouble> {
     let (app, _running) = look(common).await?;
-    let models = app.snapshot().borrow().models.clone();
+    let models = app.fresh_models(PATIENCE).await;
     app.shutdown(STREAMS).await;
     if format.json {
         say_json(&models)?;
@@ -34,7 +39,7 @@ fn in_words(models: &Models) -> String {
     let source = match models.source {
         CatalogSource::Live => "as the backend lists them now",
         CatalogSource::Disk => "as the backend listed them last time",
-        CatalogSource::Bundled => "as known when this version was made; the backend was not asked yet",
+        CatalogSource::Bundled => "as known when this version was made; the backend has not answered yet",
         CatalogSource::Demo => "of the built-in demo",
     };
     format!(

@@ -57,7 +57,7 @@ async fn foreground(options: Options, paste: Option<Shell>) -> Result<Exit, Trou
     // A server is useful also where no one reads what it says.
     let _unread = words::say(greeting);
     for hint in &snapshot.hints {
-        words::note(format_args!("Note: {hint}."));
+        words::note(format_args!("Note: {hint}"));
     }
 
     signals.next().await;

@@ -3,7 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dragoman::settings::Entry;
-use dragoman::{AccountKind, AccountState, AccountView, LimitWindow, Models, Running, STREAMS, Snapshot};
+use dragoman::{
+    AccountKind, AccountState, AccountView, Found, LimitWindow, Models, Running, STREAMS, Snapshot, Window,
+};
 use serde::Serialize;
 
 use crate::args::{Common, Format};
@@ -35,7 +37,12 @@ struct Rest<'a> {
 /// `dragoman status`
 pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trouble> {
     let (app, running) = look(common).await?;
-    let snapshot = app.snapshot().borrow().clone();
+    let mut snapshot = Snapshot::clone(&app.snapshot().borrow());
+    if let Some(found) = &running {
+        // Only the process that serves has seen an answer that tells them.
+        snapshot.limits.windows = found.health.windows.iter().map(limit).collect();
+    }
+    let running = running.map(|Found { running, .. }| running);
     let settings = app.settings();
     let config_file = app.paths().config_file();
     app.shutdown(STREAMS).await;
@@ -72,6 +79,11 @@ pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trou
         (Some(_), false) => Exit::SignedOut,
         (Some(_), true) => Exit::Success,
     })
+}
+
+fn limit(window: &Window) -> LimitWindow {
+    let Window { minutes, used_percent, resets_at } = *window;
+    LimitWindow { name: None, minutes, used_percent, resets_at }
 }
 
 /// Whose subscription, in a few words.

@@ -39,8 +39,10 @@ async fn the_switch_opens_and_closes_the_listener_at_once() {
     assert_eq!(app.turn_on().await.unwrap(), address, "on stays on");
     assert_eq!(snapshot.borrow().server, Server::On { address });
     assert_eq!(value(&app.environment(), "ANTHROPIC_BASE_URL"), format!("http://{address}"));
-    let found = Running::find(&app.inner.paths).await.unwrap();
-    assert_eq!((found.address, found.pid, found.demo), (address, std::process::id(), true));
+    let found = Found::find(&app.inner.paths).await.unwrap();
+    let running = &found.running;
+    assert_eq!((running.address, running.pid, running.demo), (address, std::process::id(), true));
+    assert_eq!(app.environment_of(&found), app.environment(), "another process tells the same");
 
     app.turn_off().await;
     assert_eq!(snapshot.borrow().server, Server::Off);

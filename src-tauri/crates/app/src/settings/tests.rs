@@ -246,6 +246,20 @@ fn a_write_checks_key_and_value() {
     assert!(edit("log.level", "loud").starts_with("the new value (setting log.level): \"loud\" is not"));
 }
 
+#[test]
+fn plain_http_to_another_machine_is_a_hint() {
+    let hints = |url| load_with("", &[("DRAGOMAN_CHATGPT_URL", url)], &[]).unwrap().hints().to_vec();
+    for url in ["http://127.0.0.1:9/x", "http://localhost", "http://[::1]:1/x", "https://gateway.lan"] {
+        assert!(hints(url).is_empty(), "{url}");
+    }
+    assert_eq!(
+        hints("http://gateway.lan:80/x"),
+        [
+            "upstream.chatgpt_url is http://gateway.lan:80/x: your login would travel there unencrypted; use https"
+        ]
+    );
+}
+
 /// The dotted names in a value.
 fn names(value: &Value) -> Vec<String> {
     let sections = value.as_table().unwrap().iter();
