@@ -85,6 +85,7 @@ pub(crate) fn event(data: &[u8]) {
         account: "00000000".to_owned(),
         names: Names::default(),
         thinking: true,
+        stop_sequences: vec!["</x>".to_owned()],
         estimate: 1,
     };
     let mut machine = ResponsesToMessages::new(answer.clone());

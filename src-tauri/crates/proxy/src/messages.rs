@@ -98,6 +98,7 @@ impl Exchange {
             account: attempt.account.as_str().to_owned(),
             names,
             thinking: request.wants_thinking(),
+            stop_sequences: stop_sequences(&request),
             estimate: seen.estimate,
         };
         let continues = goes_on(&request);
@@ -158,6 +159,12 @@ fn body_of(request: &responses::Request<'_>, size_hint: usize) -> Result<Vec<u8>
     request.to_body(size_hint).map_err(|error| Failure::Internal {
         message: format!("the translated request can't be written: {error}"),
     })
+}
+
+/// The sequences that can be met at all.
+fn stop_sequences(request: &MessagesRequest<'_>) -> Vec<String> {
+    let asked = request.stop_sequences.iter().flatten();
+    asked.filter(|sequence| !sequence.is_empty()).map(|sequence| sequence.clone().into_owned()).collect()
 }
 
 /// Does this request go on with the user's turn? Then its last message holds tool results (DECISIONS 6). What Claude

@@ -7,10 +7,12 @@
 //! blocks never overlap, deltas fit their block; no byte lost or doubled; `tool_use` ⇔ a completed call was sent; the
 //! end of input without a terminal event is an error. Not here: time, pings, the HTTP status (proxy).
 
+mod cutter;
 mod slot;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
 use super::notes::{Notes, What};
@@ -37,6 +39,8 @@ pub struct Answer {
     pub names: Names,
     /// Does the client want to see thinking (S06)?
     pub thinking: bool,
+    /// Where the client wants the answer cut (M09).
+    pub stop_sequences: Vec<String>,
     /// Input tokens, estimated, for `message_start` (S29).
     pub estimate: u64,
 }
@@ -108,6 +112,8 @@ impl ResponsesToMessages {
         let pushed = self.take(event, sink);
         if pushed.is_err() {
             self.expect = Expect::Silence;
+        } else if let Some(sequence) = self.blocks.met.take() {
+            self.cut_at(sequence, sink);
         }
         pushed
     }
@@ -122,7 +128,7 @@ impl ResponsesToMessages {
             Expect::Silence => Ok(()),
             Expect::Content if self.queue.is_empty() && self.blocks.calls_sent > 0 => {
                 self.notes.add(What::Repaired, "response.completed", "missing; every item had arrived whole");
-                self.stop(StopReason::ToolUse, sink);
+                self.stop(StopReason::ToolUse, None, sink);
                 Ok(())
             }
             Expect::Start | Expect::Content => {
@@ -301,19 +307,34 @@ impl ResponsesToMessages {
         Ok(())
     }
 
-    fn end(&mut self, response: &Response<'_>, reason: StopReason, sink: &mut impl Sink) {
-        self.usage = Some(response.usage.map(Usage::from).unwrap_or_default());
-        let reason = if self.blocks.calls_sent > 0 { StopReason::ToolUse } else { reason };
-        self.stop(reason, sink);
+    /// A stop sequence was met: the message ends here, whatever upstream still says. The true usage never comes.
+    fn cut_at(&mut self, sequence: String, sink: &mut impl Sink) {
+        if self.expect == Expect::Silence {
+            return; // met in the very event that ended the message
+        }
+        self.blocks.stop(sink);
+        self.notes.add(What::Adjusted, "stop_sequences", "the answer was cut here; its usage is an estimate");
+        self.stop(StopReason::StopSequence, Some(sequence), sink);
     }
 
-    fn stop(&mut self, stop_reason: StopReason, sink: &mut impl Sink) {
+    fn end(&mut self, response: &Response<'_>, reason: StopReason, sink: &mut impl Sink) {
+        self.usage = Some(response.usage.map(Usage::from).unwrap_or_default());
+        if let Some(sequence) = self.blocks.met.take() {
+            return self.stop(StopReason::StopSequence, Some(sequence), sink);
+        }
+        let reason = if self.blocks.calls_sent > 0 { StopReason::ToolUse } else { reason };
+        self.stop(reason, None, sink);
+    }
+
+    fn stop(&mut self, stop_reason: StopReason, sequence: Option<String>, sink: &mut impl Sink) {
         self.open(sink);
-        let usage = self.usage.unwrap_or(Usage { input_tokens: self.answer.estimate, ..Usage::default() });
-        sink.event(StreamEvent::MessageDelta {
-            delta: StopDelta { stop_reason, stop_sequence: None },
-            usage,
+        let usage = self.usage.unwrap_or(Usage {
+            input_tokens: self.answer.estimate,
+            output_tokens: self.blocks.sent as u64 / 4,
+            ..Usage::default()
         });
+        let delta = StopDelta { stop_reason, stop_sequence: sequence.map(Cow::Owned) };
+        sink.event(StreamEvent::MessageDelta { delta, usage });
         sink.event(StreamEvent::MessageStop);
         self.expect = Expect::Silence;
     }

@@ -3,6 +3,7 @@
 use super::super::envelope::Envelope;
 use super::super::notes::{Notes, What};
 use super::Answer;
+use super::cutter::Cutter;
 use crate::anthropic::event::{BlockStart, Delta, EmptyObject, Sink, StreamEvent};
 use crate::failure::Failure;
 use crate::json::JsonStr;
@@ -15,6 +16,10 @@ pub(super) struct Blocks {
     open: bool,
     /// Completed tool calls that went out.
     pub(super) calls_sent: usize,
+    /// The stop sequence that was met: nothing goes out after it.
+    pub(super) met: Option<String>,
+    /// Bytes of text and arguments sent, for an estimate where the true usage never comes.
+    pub(super) sent: usize,
 }
 
 impl Blocks {
@@ -24,11 +29,17 @@ impl Blocks {
         self.open = true;
     }
 
-    fn delta(&self, delta: Delta<'_>, sink: &mut impl Sink) {
+    fn delta(&mut self, delta: Delta<'_>, sink: &mut impl Sink) {
+        self.sent += match &delta {
+            Delta::TextDelta { text } => text.raw_len(),
+            Delta::ThinkingDelta { thinking } => thinking.raw_len(),
+            Delta::InputJsonDelta { partial_json } => partial_json.raw_len(),
+            Delta::SignatureDelta { .. } => 0,
+        };
         sink.event(StreamEvent::ContentBlockDelta { index: self.next, delta });
     }
 
-    fn stop(&mut self, sink: &mut impl Sink) {
+    pub(super) fn stop(&mut self, sink: &mut impl Sink) {
         if self.open {
             sink.event(StreamEvent::ContentBlockStop { index: self.next });
             self.open = false;
@@ -77,6 +88,7 @@ pub(super) struct Slot {
     arguments: String,
     encrypted_content: Option<String>,
     started: bool,
+    cutter: Cutter,
     /// The part of the last piece sent.
     sent_part: Option<u64>,
     /// Nothing more will come.
@@ -98,6 +110,7 @@ impl Slot {
             arguments: String::new(),
             encrypted_content: None,
             started: false,
+            cutter: Cutter::default(),
             sent_part: None,
             done: false,
             whole: false,
@@ -274,7 +287,12 @@ impl Slot {
         sink: &mut impl Sink,
     ) {
         match self.kind {
-            Kind::Message => self.send_waiting(blocks, answer, sink),
+            Kind::Message => {
+                self.send_waiting(blocks, answer, sink);
+                if self.done {
+                    self.flush_text(blocks, sink);
+                }
+            }
             Kind::Reasoning if answer.thinking => self.send_thinking(blocks, answer, sink),
             Kind::Reasoning => {
                 self.waiting.clear();
@@ -321,9 +339,16 @@ impl Slot {
         match self.kind {
             Kind::Message => {
                 if next_part {
-                    blocks.start(BlockStart::Text { text: "" }, sink);
+                    self.flush_text(blocks, sink);
+                    self.started = false;
                 }
-                blocks.delta(Delta::TextDelta { text: piece }, sink);
+                if answer.stop_sequences.is_empty() {
+                    self.send_text(piece, blocks, sink);
+                } else if blocks.met.is_none() {
+                    let cut = self.cutter.push(&piece.to_text(), &answer.stop_sequences);
+                    self.send_text(JsonStr::from(cut.text), blocks, sink);
+                    blocks.met = cut.met;
+                }
             }
             Kind::Reasoning => {
                 self.start_thinking(blocks, sink);
@@ -337,6 +362,25 @@ impl Slot {
                 blocks.delta(Delta::InputJsonDelta { partial_json: piece }, sink);
             }
             Kind::Other => {}
+        }
+    }
+
+    fn send_text(&mut self, text: JsonStr<'_>, blocks: &mut Blocks, sink: &mut impl Sink) {
+        if text.is_empty() {
+            return;
+        }
+        if !self.started {
+            self.started = true;
+            blocks.start(BlockStart::Text { text: "" }, sink);
+        }
+        blocks.delta(Delta::TextDelta { text }, sink);
+    }
+
+    /// What was held back as the possible beginning of a stop sequence.
+    fn flush_text(&mut self, blocks: &mut Blocks, sink: &mut impl Sink) {
+        let held = self.cutter.finish();
+        if blocks.met.is_none() {
+            self.send_text(JsonStr::from(held), blocks, sink);
         }
     }
 

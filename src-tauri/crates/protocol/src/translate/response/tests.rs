@@ -16,6 +16,7 @@ fn answer(thinking: bool) -> Answer {
         account: "0011aabb".into(),
         names: Names::default(),
         thinking,
+        stop_sequences: Vec::new(),
         estimate: 7,
     }
 }
@@ -346,4 +347,26 @@ fn thinking_that_was_not_asked_for_is_not_shown() {
     let (outcome, sent) = run(&events, false);
     assert_eq!(outcome, Ok(()));
     assert_eq!(client(&sent).0, Vec::<Value>::new());
+}
+
+#[test]
+fn a_stop_sequence_ends_the_message_and_nothing_follows() {
+    let delta = |text: &str| json!({"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":text});
+    let mut machine =
+        ResponsesToMessages::new(Answer { stop_sequences: vec!["</block>".into()], ..answer(false) });
+    let mut sink = SseSink::default();
+    for text in ["<block>no</", "block> trailing", " text"] {
+        machine.push(&Event::parse(&delta(text).to_string()).unwrap(), &mut sink).unwrap();
+    }
+    assert!(machine.has_ended());
+    let mut decoder = Decoder::default();
+    decoder.push(&sink.bytes);
+    let mut sent = Vec::new();
+    while let Some(frame) = decoder.next_frame() {
+        sent.push(serde_json::from_str::<Value>(&frame.data).unwrap());
+    }
+    let (blocks, stop_reason) = client(&sent);
+    assert_eq!(blocks, [json!({"type":"text","text":"<block>no"})]);
+    assert_eq!(stop_reason.as_deref(), Some("stop_sequence"));
+    assert_eq!(sent[sent.len() - 2]["delta"]["stop_sequence"], "</block>");
 }
