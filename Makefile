@@ -4,7 +4,7 @@
 # Both install what is missing first (see .ci/setup). `make` alone lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run build setup setup-tests lint audit clean
+.PHONY: help demo test run build setup setup-tests lint fuzz audit clean
 SHELL := /bin/bash
 
 # cargo is found also where the shell has not read ~/.cargo/env yet.
@@ -34,6 +34,9 @@ setup-tests: ## install what the tests need
 lint: setup ## formatting and clippy
 	@$(CARGO) fmt --all --check
 	@$(CARGO) lint
+
+fuzz: ## each fuzz target for a minute with cargo-fuzz, where it is installed
+	@.ci/fuzz
 
 audit: ## bans, licences, sources and advisories with cargo-deny, where it is installed
 	@.ci/audit
