@@ -108,7 +108,8 @@ impl Counter {
     }
 }
 
-/// Tokens of a request, roughly and at once: bytes of text / 4, pictures and pages at their usual price.
+/// Tokens of a request, roughly and at once: bytes of text / 4, pictures and pages at their usual price. Never zero: a
+/// client takes zero for a missing count (S29).
 pub fn estimate(request: &MessagesRequest<'_>) -> u64 {
     let system = request.system.as_ref().map_or(0, weight);
     let messages: u64 = request.messages.iter().map(|message| weight(&message.content)).sum();
@@ -120,7 +121,7 @@ pub fn estimate(request: &MessagesRequest<'_>) -> u64 {
             description + tool.input_schema.map_or(0, |schema| schema.get().len()) + tool.name.len()
         })
         .sum();
-    (system + messages + tools as u64) / 4
+    ((system + messages + tools as u64) / 4).max(1)
 }
 
 /// Bytes of text in a content; what is no text counts as four bytes a token.

@@ -276,10 +276,43 @@ impl<'a, 'c> Writer<'a, 'c> {
         if result.is_error == Some(true) {
             parts.push(InputPart::InputText { text: JsonStr::from(ERROR_MARK) });
         }
-        if let Some(content) = &result.content {
-            parts.extend(self.content_parts(content, place)?);
+        match &result.content {
+            Some(Content::Text(text)) if may_hold_pictures(text) => match self.pictures_in(text, place) {
+                Some(pictures) => parts.extend(pictures),
+                None => parts.push(InputPart::InputText { text: text.clone() }),
+            },
+            Some(content) => parts.extend(self.content_parts(content, place)?),
+            None => {}
         }
         Ok(parts)
+    }
+
+    /// The blocks of a result that is JSON in a string, if pictures are among them and nothing but text beside them:
+    /// as text their base64 would cost thousands of tokens (R18).
+    fn pictures_in(&mut self, text: &JsonStr<'_>, place: Place) -> Option<Vec<InputPart<'a>>> {
+        let text = text.to_text();
+        let blocks = serde_json::from_str::<Vec<Block<'_>>>(&text)
+            .or_else(|_| serde_json::from_str::<Block<'_>>(&text).map(|block| vec![block]))
+            .ok()?;
+        let is_picture = |block: &Block<'_>| match block {
+            Block::Image(image) => image.data.is_some() || matches!(image.source, Some(Source::Base64(_))),
+            _ => false,
+        };
+        let fits = |block: &Block<'_>| is_picture(block) || matches!(block, Block::Text(_));
+        if !blocks.iter().any(is_picture) || !blocks.iter().all(fits) {
+            return None;
+        }
+        let mut parts = Vec::with_capacity(blocks.len());
+        for block in &blocks {
+            match block {
+                Block::Image(image) => parts.push(self.image(image, place).ok()?),
+                Block::Text(block) if !block.text.is_empty() => {
+                    parts.push(InputPart::InputText { text: JsonStr::from(block.text.to_owned_text()) });
+                }
+                _ => {}
+            }
+        }
+        Some(parts)
     }
 
     fn content_parts(&mut self, content: &Content<'a>, place: Place) -> Result<Vec<InputPart<'a>>, Failure> {
@@ -328,7 +361,7 @@ impl<'a, 'c> Writer<'a, 'c> {
         text(format!("[{kind}] {}", raw.map_or("", RawValue::get)))
     }
 
-    fn image(&mut self, image: &ImageBlock<'a>, place: Place) -> Result<InputPart<'a>, Failure> {
+    fn image(&mut self, image: &ImageBlock<'_>, place: Place) -> Result<InputPart<'a>, Failure> {
         let (media_type, data) = match (&image.source, &image.data) {
             (Some(Source::Base64(source)), _) => (source.media_type.as_deref(), &source.data),
             (None, Some(data)) => (image.mime_type.as_deref(), data),
@@ -438,6 +471,15 @@ impl fmt::Display for Place {
     }
 }
 
+/// A quick look at a text before anybody reads it as JSON.
+fn may_hold_pictures(text: &JsonStr<'_>) -> bool {
+    let text = match text {
+        JsonStr::Literal(raw) => raw.get().trim_start_matches('"'),
+        JsonStr::Text(text) => text.as_ref(),
+    };
+    text.trim_start().starts_with(['{', '[']) && memchr::memmem::find(text.as_bytes(), b"image").is_some()
+}
+
 /// Text in the part that its speaker uses.
 fn said<'a>(role: InputRole, text: JsonStr<'a>) -> InputPart<'a> {
     match role {
@@ -501,4 +543,67 @@ fn strip_billing<'a>(text: &JsonStr<'a>) -> Option<JsonStr<'a>> {
     let whole = text.to_text();
     let rest = whole.split_once('\n').map_or("", |(_, rest)| rest);
     (!rest.trim().is_empty()).then(|| JsonStr::from(rest.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::anthropic::request::MessagesRequest;
+    use crate::route::{Dialect, Effort, Route};
+    use crate::translate::{Context, ToolOrder, messages_to_responses};
+
+    /// What the output of a call becomes whose result has this content.
+    fn output(content: &Value) -> Value {
+        let call = json!({ "type": "tool_use", "id": "call_1", "name": "Read", "input": {} });
+        let result = json!({ "type": "tool_result", "tool_use_id": "call_1", "content": content });
+        let body = json!({ "model": "m", "messages": [
+            { "role": "assistant", "content": [call] }, { "role": "user", "content": [result] },
+        ] });
+        let route = Route {
+            model: "m".to_owned(),
+            dialect: Dialect::Lite,
+            efforts: vec![Effort::Low],
+            default_effort: None,
+            suffix_effort: None,
+            forced_effort: None,
+            tier: None,
+            verbosity: None,
+            window: 1,
+        };
+        let context = Context {
+            route: &route,
+            dialect: Dialect::Lite,
+            account: "",
+            reasoning: true,
+            instructions: false,
+            thread: "",
+            tools: &ToolOrder::default(),
+        };
+        let text = body.to_string();
+        let request = MessagesRequest::parse(&text).unwrap();
+        let translated = messages_to_responses(&request, context).unwrap();
+        serde_json::to_value(&translated.request).unwrap()["input"][1]["output"].clone()
+    }
+
+    #[test]
+    fn pictures_in_a_json_string_are_pictures_and_all_other_json_stays_text() {
+        let picture = json!({ "type": "image", "data": "iVBO\nRw0=", "mimeType": "image/png" });
+        let image = json!({ "type": "input_image", "image_url": "data:image/png;base64,iVBORw0=" });
+        let text = json!({ "type": "text", "text": "a \"dot\"" });
+        assert_eq!(output(&json!(picture.to_string())), json!([image]));
+        assert_eq!(
+            output(&json!(json!([text, picture]).to_string())),
+            json!([{ "type": "input_text", "text": "a \"dot\"" }, image])
+        );
+        for other in [
+            json!({ "type": "image", "name": "no data" }),
+            json!([text]),
+            json!([picture, { "type": "audio" }]),
+            json!({ "image": 1 }),
+        ] {
+            assert_eq!(output(&json!(other.to_string())), json!(other.to_string()), "{other}");
+        }
+        assert_eq!(output(&json!("[image")), json!("[image"));
+    }
 }
