@@ -191,10 +191,10 @@ impl App {
     /// Close the listener at once. Open streams go on for up to [`STREAMS`]; this does not wait for them.
     pub async fn turn_off(&self) {
         let mut listener = self.inner.listener.lock().await;
-        if let Some(On { server, running }) = listener.take() {
+        if let Some(On { mut server, running }) = listener.take() {
             running.withdraw(&self.inner.paths);
+            server.close(STREAMS).await;
             self.inner.tasks.spawn(server.stop(STREAMS));
-            running.closed().await;
             tracing::info!("off");
         }
         self.inner.board.pin(Server::Off);

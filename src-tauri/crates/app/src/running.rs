@@ -76,15 +76,6 @@ impl Running {
     fn read(paths: &Paths) -> Option<Self> {
         serde_json::from_slice(&fs::read(paths.server()).ok()?).ok()
     }
-
-    /// Resolves when nobody answers at the address any more. The listener closes as soon as its task hears of it,
-    /// which is a moment after it was told; who turns the switch off must not be able to connect afterwards.
-    pub(crate) async fn closed(&self) {
-        let gone = async { while TcpStream::connect(self.address).await.is_ok() {} };
-        if tokio::time::timeout(LIMIT, gone).await.is_err() {
-            tracing::warn!(address = %self.address, "someone still listens after the switch was turned off");
-        }
-    }
 }
 
 /// A server of this home that answers, and what it says of itself.

@@ -41,6 +41,7 @@ fn holder(port: u16) -> Option<String> {
 pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<Option<Duration>>,
+    closed: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
 
@@ -54,8 +55,9 @@ impl Server {
             .local_addr()
             .map_err(|source| Error::Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), source })?;
         let (stop, stopped) = watch::channel(None);
-        let task = tokio::spawn(serve(proxy.clone(), listener, stopped));
-        Ok(Self { address, stop, task })
+        let (close, closed) = watch::channel(false);
+        let task = tokio::spawn(serve(proxy.clone(), listener, stopped, close));
+        Ok(Self { address, stop, closed, task })
     }
 
     /// Where it listens.
@@ -63,9 +65,16 @@ impl Server {
         self.address
     }
 
+    /// Closes the listener; when this returns, nobody can connect any more. Open answers have `limit` from now on.
+    pub async fn close(&mut self, limit: Duration) {
+        self.stop.send_replace(Some(limit));
+        // An error means that the task is gone, and the listener with it.
+        self.closed.wait_for(|closed| *closed).await.ok();
+    }
+
     /// Closes the listener at once, gives open answers up to `limit`, then ends them (DECISIONS 27).
     pub async fn stop(mut self, limit: Duration) {
-        self.stop.send_replace(Some(limit));
+        self.close(limit).await;
         if (&mut self.task).await.is_err() {
             tracing::error!("the server task ended badly");
         }
@@ -78,7 +87,12 @@ impl Drop for Server {
     }
 }
 
-async fn serve(proxy: Proxy, listener: TcpListener, mut stop: watch::Receiver<Option<Duration>>) {
+async fn serve(
+    proxy: Proxy,
+    listener: TcpListener,
+    mut stop: watch::Receiver<Option<Duration>>,
+    closed: watch::Sender<bool>,
+) {
     let router = proxy.router();
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
@@ -111,6 +125,7 @@ async fn serve(proxy: Proxy, listener: TcpListener, mut stop: watch::Receiver<Op
         }
     }
     drop(listener); // the port is free from here on
+    closed.send_replace(true);
     let limit = stop.borrow().unwrap_or_default();
     if tokio::time::timeout(limit, graceful.shutdown()).await.is_err() {
         tracing::info!(limit_s = limit.as_secs(), "open answers were ended");
