@@ -11,11 +11,13 @@ const view = new View(/** @type {HTMLElement} */ (document.getElementById('page'
     view.draw(await backend.snapshot());
   },
   async copy() {
-    const lines = exports(await backend.environment());
-    const done = await copied(lines);
+    const done = await copied(exports(variables));
     view.told(done ? text.environment.copied : text.environment.failed);
   },
 });
+
+/** What is to be copied. At hand before the click: a page may copy only while it handles one. */
+let variables = /** @type {[string, string][]} */ ([]);
 
 /** The lines for bash and zsh. @param {[string, string][]} variables */
 function exports(variables) {
@@ -27,27 +29,26 @@ function quoted(value) {
   return /^[\w./:@%+,-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
 }
 
-/** Copies; WebKit on Linux may refuse the clipboard API to a page, but not the older command. @param {string} words */
+/**
+ * Copies. The old command first: WebKit on Linux leaves the promise of the clipboard API open for ever.
+ * @param {string} words
+ */
 async function copied(words) {
-  try {
-    await navigator.clipboard.writeText(words);
-    return true;
-  } catch {
-    const area = document.createElement('textarea');
-    area.value = words;
-    area.className = 'unseen';
-    document.body.append(area);
-    area.select();
-    const done = document.execCommand('copy');
-    area.remove();
-    return done;
-  }
+  const area = document.createElement('textarea');
+  area.value = words;
+  area.className = 'unseen';
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand('copy');
+  area.remove();
+  return done || navigator.clipboard.writeText(words).then(() => true, () => false);
 }
 
 /** @param {import('./view.js').Snapshot} snapshot */
 async function draw(snapshot) {
   view.draw(snapshot);
-  view.drawEnvironment(await backend.environment()); // the address in it follows the listener
+  variables = await backend.environment(); // the address in it follows the listener
+  view.drawEnvironment(variables);
 }
 
 await backend.onSnapshot(draw);

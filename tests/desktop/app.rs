@@ -1,0 +1,229 @@
+//! The app under test: a home of its own, the demo backend, a free port, and ways to take parts of the desktop away.
+
+use std::ffi::OsStr;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long anything on the desktop may take before a test gives up.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Waits until the claim holds.
+pub(crate) async fn eventually(claim: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < LIMIT, "after {} s still not true: {claim}", LIMIT.as_secs());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// An app about to be started.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    home: TempDir,
+    environment: Vec<(String, String)>,
+    arguments: Vec<String>,
+    own_bus: bool,
+}
+
+impl Launch {
+    /// On the session's desktop, with the demo backend. Panics outside of `session.sh`.
+    pub(crate) fn new() -> Self {
+        assert!(
+            std::env::var_os("DRAGOMAN_TEST_SESSION").is_some(),
+            "the desktop tests need a desktop of their own: tests/desktop/session.sh cargo test …"
+        );
+        let home = tempfile::Builder::new().prefix("dragoman-desktop-").tempdir().unwrap();
+        let launch =
+            Self { home, environment: Vec::new(), arguments: vec!["--demo".to_owned()], own_bus: false };
+        let below = |name: &str| launch.home.path().join(name).display().to_string();
+        let (own, codex) = (below("dragoman"), below("codex"));
+        launch
+            .env("DRAGOMAN_HOME", &own)
+            .env("CODEX_HOME", &codex)
+            .env("DRAGOMAN_LISTEN", "127.0.0.1:0")
+            .env("DRAGOMAN_CLIENT_TOKEN", support::TOKEN)
+            .env("DRAGOMAN_TOKEN_STORE", "file")
+    }
+
+    /// Sets an environment variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.retain(|(key, _)| key != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds an argument.
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Writes `config.toml`.
+    pub(crate) fn config(self, text: &str) -> Self {
+        let folder = self.home.path().join("dragoman/config");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("config.toml"), text).unwrap();
+        self.without("DRAGOMAN_LISTEN")
+    }
+
+    /// A session bus of its own, on which no panel is: the same screen, but no tray.
+    pub(crate) fn on_a_bus_without_tray(mut self) -> Self {
+        self.own_bus = true;
+        self
+    }
+
+    /// The loader finds these files first and refuses them, as if the library were broken or missing.
+    pub(crate) fn without_indicator_library(self) -> Self {
+        let folder = self.home.path().join("broken");
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in ["libayatana-appindicator3", "libappindicator3"] {
+            for end in ["so.1", "so"] {
+                std::fs::write(folder.join(format!("{name}.{end}")), "not a library").unwrap();
+            }
+        }
+        let folder = folder.display().to_string();
+        self.env("LD_LIBRARY_PATH", &folder)
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.environment.retain(|(key, _)| key != name);
+        self
+    }
+
+    /// The program with its environment and arguments.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = self.prepared(binary());
+        command.args(&self.arguments);
+        command
+    }
+
+    /// What the program is started with.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    /// Another program with the environment that the app is to inherit.
+    pub(crate) fn prepared(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = if self.own_bus {
+            let mut command = Command::new("dbus-run-session");
+            command.arg("--").arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).process_group(0);
+        command
+    }
+
+    /// Starts it.
+    pub(crate) fn start(self) -> Running {
+        let command = self.command();
+        self.run(command)
+    }
+
+    /// Starts a command made by [`Launch::prepared`].
+    pub(crate) fn run(self, mut command: Command) -> Running {
+        let log = std::fs::File::create(self.home.path().join("log")).unwrap();
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        Running { child: command.spawn().unwrap(), launch: self }
+    }
+}
+
+/// Where the binary is.
+pub(crate) fn binary() -> std::path::PathBuf {
+    support::bin("dragoman-desktop")
+}
+
+/// A running app. Dropping it kills its process group; after a failure its output is shown.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    launch: Launch,
+}
+
+impl Running {
+    /// True while it lives.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self, limit: Duration) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < limit, "still running after {limit:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sends a signal to the process itself.
+    pub(crate) fn signal(&self, name: &str) {
+        let done =
+            Command::new("kill").args([&format!("-{name}"), "--", &self.child.id().to_string()]).status();
+        assert!(done.unwrap().success());
+    }
+
+    /// True if the process is this one or started by it.
+    pub(crate) fn started(&self, process: u32) -> bool {
+        let mut process = process;
+        while process > 1 {
+            if process == self.child.id() {
+                return true;
+            }
+            process = parent(process).unwrap_or(0);
+        }
+        false
+    }
+}
+
+// === windows, as the window manager knows them ===
+
+impl Running {
+    /// The titles of its windows.
+    pub(crate) fn windows(&self) -> Vec<String> {
+        self.list().into_iter().map(|(_, title)| title).collect()
+    }
+
+    /// Closes them all, as their close buttons would.
+    pub(crate) fn close_windows(&self) {
+        for (id, _) in self.list() {
+            let done = Command::new("wmctrl").args(["-i", "-c", &id]).status();
+            assert!(done.unwrap().success());
+        }
+    }
+
+    /// Ids and titles.
+    fn list(&self) -> Vec<(String, String)> {
+        let output = Command::new("wmctrl").args(["-l", "-p"]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        // id, desktop, process, host, title
+        let rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let own = rows.filter(|row| row[2].parse().is_ok_and(|process| self.started(process)));
+        own.map(|row| (row[0].to_owned(), row[4..].join(" "))).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.launch.home.path().join("log")).unwrap_or_default();
+            println!("--- what the app said\n{log}---");
+        }
+    }
+}
+
+fn parent(process: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+}

@@ -1,0 +1,269 @@
+//! The real desktop app on a real desktop: tray over D-Bus, window over WebDriver. Run through
+//! `tests/desktop/session.sh`; anywhere else every test fails and says so.
+//!
+//! Not here: what the proxy answers (wire tests) and what the tray's line says of each snapshot (`face.rs`).
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and tells what the app said"
+)]
+
+mod app;
+mod page;
+mod tray;
+
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use support::http::Call;
+
+use crate::app::{Launch, eventually};
+use crate::page::Page;
+use crate::tray::Tray;
+
+/// How long closing the listener and ending the process may take (DECISIONS 27).
+const PROMPT: Duration = Duration::from_secs(2);
+
+// === tray ===
+
+#[tokio::test]
+async fn the_tray_shows_the_address_at_which_health_answers() {
+    let app = Launch::new().start();
+    let tray = Tray::of(&app).await;
+    let address = tray.address().await;
+    assert_eq!(tray.status().await, format!("On · {address} · demo"));
+    assert_eq!(tray.labels().await, [&*tray.status().await, "Dragoman on", "Open window", "Quit"]);
+    assert_eq!(tray.is_checked("Dragoman on").await, Some(true));
+    let health = Call::new(address, "GET", "/health").send().await;
+    assert_eq!(health.status, 200);
+    assert!(health.json().is_object(), "{}", health.text());
+    assert_eq!(app.windows(), Vec::<String>::new(), "no window opens where there is a tray");
+}
+
+#[tokio::test]
+async fn the_switch_in_the_menu_closes_and_opens_the_listener() {
+    let app = Launch::new().start();
+    let tray = Tray::of(&app).await;
+    let address = tray.address().await;
+    let icon = tray.icon().await;
+
+    tray.click("Dragoman on").await;
+    eventually("the line says Off", async || tray.status().await == "Off").await;
+    assert_eq!(tray.is_checked("Dragoman on").await, Some(false));
+    let refused = Call::new(address, "GET", "/health").try_open().await.map(|answer| answer.status);
+    assert_eq!(refused.map_err(|error| error.kind()), Err(std::io::ErrorKind::ConnectionRefused));
+    eventually("the icon changes", async || tray.icon().await != icon).await;
+    let off = tray.icon().await;
+
+    tray.click("Dragoman on").await;
+    let address = tray.address().await;
+    assert_eq!(Call::new(address, "GET", "/health").send().await.status, 200);
+    eventually("the check mark is back", async || tray.is_checked("Dragoman on").await == Some(true)).await;
+    eventually("the icon changes again", async || tray.icon().await != off).await;
+}
+
+#[tokio::test]
+async fn a_busy_port_is_told_and_the_switch_tries_again() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = holder.local_addr().unwrap();
+    let app = Launch::new().env("DRAGOMAN_LISTEN", &busy.to_string()).start();
+    let tray = Tray::of(&app).await;
+    eventually("the line says Failed", async || tray.status().await.starts_with("Failed: ")).await;
+    assert!(tray.status().await.contains(&busy.port().to_string()), "{}", tray.status().await);
+    assert_eq!(tray.is_checked("Dragoman on").await, Some(false));
+
+    // The panel flips the mark before the program knows of the click: it must be flipped back.
+    tray.click("Dragoman on").await;
+    eventually("the mark is off again", async || tray.is_checked("Dragoman on").await == Some(false)).await;
+    assert!(tray.status().await.starts_with("Failed: "), "{}", tray.status().await);
+
+    drop(holder);
+    tray.click("Dragoman on").await;
+    assert_eq!(tray.address().await, busy);
+    eventually("the mark is on", async || tray.is_checked("Dragoman on").await == Some(true)).await;
+}
+
+#[tokio::test]
+async fn two_programs_say_who_has_the_port() {
+    let first = Launch::new().start();
+    let first_tray = Tray::of(&first).await;
+    let address = first_tray.address().await;
+    let second = Launch::new().env("DRAGOMAN_LISTEN", &address.to_string()).start();
+    let tray = Tray::of(&second).await;
+    eventually("the line says Failed", async || tray.status().await.starts_with("Failed: ")).await;
+    assert_eq!(first_tray.address().await, address, "the first one goes on");
+}
+
+// === the way out ===
+
+#[tokio::test]
+async fn quit_ends_the_process() {
+    let mut app = Launch::new().start();
+    let tray = Tray::of(&app).await;
+    tray.address().await;
+    tray.click("Quit").await;
+    assert_eq!(app.ended(PROMPT).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn quit_waits_for_an_open_request_and_a_second_quit_does_not() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut app = Launch::new().start();
+    let tray = Tray::of(&app).await;
+    let address = tray.address().await;
+    // A request that is under way: its body has not arrived yet.
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         expect: 100-continue\r\ncontent-length: 100\r\n\r\n",
+        support::TOKEN
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server asks for the body, so the handler has begun.
+    let mut go = [0; 25];
+    stream.read_exact(&mut go).await.unwrap();
+    assert_eq!(&go, b"HTTP/1.1 100 Continue\r\n\r\n");
+
+    tray.click("Quit").await;
+    eventually("the listener is closed", async || tokio::net::TcpStream::connect(address).await.is_err())
+        .await;
+    eventually("the line says so", async || tray.status().await.starts_with("Quitting")).await;
+    assert!(app.is_running(), "one request is still open");
+    tray.click("Quit").await;
+    app.ended(PROMPT).await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_session_is_a_quit() {
+    let mut app = Launch::new().start();
+    Tray::of(&app).await.address().await;
+    app.signal("TERM");
+    assert_eq!(app.ended(PROMPT).await.code(), Some(0));
+}
+
+// === the window ===
+
+#[tokio::test]
+async fn the_page_switches_and_the_tray_follows() {
+    let page = Page::open(Launch::new().argument("--window")).await;
+    let tray = Tray::of(&page).await;
+    let address = tray.address().await;
+    page.says("#address", &address.to_string()).await;
+    page.says("#state", "On").await;
+    page.says("#account", "Demo model").await;
+    page.says("#environment", &format!("ANTHROPIC_BASE_URL=http://{address}")).await;
+    assert_eq!(page.value("document.getElementById('notice').hidden").await, true);
+
+    page.click("#switch").await;
+    page.says("#state", "Off").await;
+    eventually("the tray follows", async || tray.status().await == "Off").await;
+    assert_eq!(page.value("document.getElementById('switch').ariaChecked").await, "false");
+
+    tray.click("Dragoman on").await;
+    page.says("#state", "On").await;
+    page.says("#address", &tray.address().await.to_string()).await;
+
+    // The keyboard alone: to the switch with Tab, over with Space.
+    page.keys("body", "\u{e004}").await;
+    assert_eq!(page.value("document.activeElement.id").await, "switch");
+    page.keys("#switch", " ").await;
+    page.says("#state", "Off").await;
+    tray.click("Quit").await;
+}
+
+#[tokio::test]
+async fn copying_takes_the_lines_with_the_token_and_the_page_hides_it() {
+    let page = Page::open(Launch::new().argument("--window")).await;
+    let tray = Tray::of(&page).await;
+    let address = tray.address().await;
+    page.says("#environment", "ANTHROPIC_AUTH_TOKEN=••••").await;
+    page.click("#copy").await;
+    page.says("#copied", "Copied").await;
+    let text = page.value("document.body.textContent").await.to_string();
+    assert!(!text.contains(support::TOKEN), "the token is on the page");
+    let copied = page.clipboard().await;
+    assert!(copied.contains(&format!("export ANTHROPIC_BASE_URL=http://{address}\n")), "{copied}");
+    assert!(copied.contains(&format!("export ANTHROPIC_AUTH_TOKEN={}\n", support::TOKEN)), "{copied}");
+    tray.click("Quit").await;
+}
+
+#[tokio::test]
+async fn closing_the_window_leaves_the_program_in_the_tray() {
+    let app = Launch::new().argument("--window").start();
+    let tray = Tray::of(&app).await;
+    let address = tray.address().await;
+    eventually("the window is there", async || app.windows() == ["Dragoman"]).await;
+    app.close_windows();
+    eventually("the window is gone", async || app.windows().is_empty()).await;
+    assert_eq!(Call::new(address, "GET", "/health").send().await.status, 200);
+    tray.click("Open window").await;
+    eventually("the window is back", async || app.windows() == ["Dragoman"]).await;
+}
+
+// === without a tray ===
+
+#[tokio::test]
+async fn without_a_tray_host_the_window_opens_and_says_why_and_closing_it_quits() {
+    let mut app = Launch::new().on_a_bus_without_tray().start();
+    eventually("the window opens by itself", async || app.windows() == ["Dragoman"]).await;
+    app.close_windows();
+    assert_eq!(app.ended(PROMPT).await.code(), Some(0));
+
+    let page = Page::open(Launch::new().on_a_bus_without_tray().argument("--window")).await;
+    page.says("#notice", "No tray was found").await;
+    page.says("#state", "On").await;
+}
+
+#[tokio::test]
+async fn without_the_library_the_window_opens_and_says_why() {
+    let app = Launch::new().without_indicator_library().start();
+    eventually("the window opens by itself", async || app.windows() == ["Dragoman"]).await;
+    drop(app);
+
+    let page = Page::open(Launch::new().without_indicator_library().argument("--window")).await;
+    page.says("#notice", "libayatana-appindicator3-1").await;
+    page.says("#state", "On").await;
+    assert!(!Tray::exists(&page).await);
+}
+
+#[tokio::test]
+async fn in_the_background_no_window_opens_even_without_a_tray() {
+    let mut app = Launch::new().on_a_bus_without_tray().argument("--background").start();
+    // Nothing happens, and only time can show that: longer than a tray is waited for.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(app.windows(), Vec::<String>::new());
+    assert!(app.is_running());
+}
+
+// === before there is anything to see ===
+
+#[test]
+fn without_a_display_it_says_so_and_ends() {
+    let launch = Launch::new();
+    let output = launch.command().env_remove("DISPLAY").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no display") && said.contains("dragoman serve"), "{said}");
+}
+
+#[test]
+fn the_version_is_told_without_a_display() {
+    let output = Launch::new().command().env_remove("DISPLAY").arg("--version").output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        concat!("dragoman-desktop ", env!("CARGO_PKG_VERSION"))
+    );
+    let output = Launch::new().command().arg("--fast").stdout(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--fast"));
+}
+
+#[tokio::test]
+async fn wrong_settings_open_a_window_that_names_them() {
+    let launch = Launch::new().config("[server]\nlisten = 5\n");
+    let page = Page::open(launch).await;
+    page.says("#title", "did not start").await;
+    page.says("#message", "server.listen").await;
+}

@@ -1,0 +1,114 @@
+//! The window's page, driven by WebKitWebDriver, which starts the app itself and waits for its first window.
+
+use std::net::{SocketAddr, TcpListener};
+use std::ops::Deref;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::http::Call;
+
+use crate::app::{Launch, Running, binary, eventually};
+
+/// How WebDriver marks an element in its answers.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// An open page. Also the [`Running`] app: the driver, whose child the app is.
+#[derive(Debug)]
+pub(crate) struct Page {
+    driver: Running,
+    address: SocketAddr,
+    session: String,
+}
+
+impl Deref for Page {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.driver
+    }
+}
+
+impl Page {
+    /// Starts the app, which must open a window.
+    pub(crate) async fn open(launch: Launch) -> Self {
+        let options = json!({ "binary": binary(), "args": launch.arguments() });
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = launch.prepared("WebKitWebDriver");
+        command.args(["--host=127.0.0.1", &format!("--port={}", address.port())]);
+        command.env("TAURI_WEBVIEW_AUTOMATION", "true");
+        let driver = launch.run(command);
+        eventually("the driver is there", async || {
+            Call::new(address, "GET", "/status").try_open().await.is_ok_and(|answer| answer.status == 200)
+        })
+        .await;
+        let wanted = json!({ "capabilities": { "alwaysMatch": { "webkitgtk:browserOptions": options } } });
+        let begun = Call::new(address, "POST", "/session").json(&wanted).send();
+        let begun =
+            tokio::time::timeout(Duration::from_secs(30), begun).await.expect("the driver found no window");
+        let session = begun.json()["value"]["sessionId"].as_str().map(str::to_owned);
+        let session = session.unwrap_or_else(|| panic!("no WebDriver session: {}", begun.text()));
+        Self { driver, address, session }
+    }
+
+    /// The value of an expression.
+    pub(crate) async fn value(&self, expression: &str) -> Value {
+        self.post("execute/sync", &json!({ "script": format!("return {expression}"), "args": [] })).await
+    }
+
+    /// Waits until the element's text contains the words.
+    pub(crate) async fn says(&self, selector: &str, words: &str) {
+        let text = format!("document.querySelector('{selector}')?.textContent");
+        let mut last = Value::Null;
+        eventually(&format!("{selector} says {words}"), async || {
+            last = self.value(&text).await;
+            last.as_str().is_some_and(|text| text.contains(words))
+        })
+        .await;
+    }
+
+    /// Clicks an element with the pointer.
+    pub(crate) async fn click(&self, selector: &str) {
+        let element = self.element(selector).await;
+        self.post(&format!("element/{element}/click"), &json!({})).await;
+    }
+
+    /// Types keys into an element.
+    pub(crate) async fn keys(&self, selector: &str, keys: &str) {
+        let element = self.element(selector).await;
+        self.post(&format!("element/{element}/value"), &json!({ "text": keys })).await;
+    }
+
+    /// What the clipboard holds, pasted into a field of its own.
+    pub(crate) async fn clipboard(&self) -> String {
+        self.post(
+            "execute/sync",
+            &json!({ "script": "document.body.append(document.createElement('textarea'))", "args": [] }),
+        )
+        .await;
+        self.keys("textarea", "\u{e009}v").await;
+        let mut pasted = String::new();
+        eventually("the clipboard can be pasted", async || {
+            pasted = self
+                .value("document.querySelector('textarea').value")
+                .await
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            !pasted.is_empty()
+        })
+        .await;
+        pasted
+    }
+
+    async fn element(&self, selector: &str) -> String {
+        let found = self.post("element", &json!({ "using": "css selector", "value": selector })).await;
+        found[ELEMENT].as_str().unwrap_or_else(|| panic!("no element {selector}: {found}")).to_owned()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let path = format!("/session/{}/{path}", self.session);
+        let answer = Call::new(self.address, "POST", &path).json(body).send().await;
+        assert_eq!(answer.status, 200, "{path} {body}: {}", answer.text());
+        answer.json()["value"].take()
+    }
+}
