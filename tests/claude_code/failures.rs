@@ -17,7 +17,8 @@ async fn a_used_up_limit_is_told_at_once() {
     assert!(desk.fake.answered_by("limit").len() <= 2, "{}", desk.fake.story());
 }
 
-/// Claude Code sends a request six times before it believes a 400 (DECISIONS 3).
+/// Claude Code sends a request six times before it believes a 400 (DECISIONS 3). Measured with 2.1.329: on the way it
+/// gives up deferred tools, so its six requests are two different ones; each may reach the backend once.
 #[tokio::test]
 async fn a_final_400_costs_one_request_upstream() {
     let desk = Desk::open().await;
@@ -25,7 +26,12 @@ async fn a_final_400_costs_one_request_upstream() {
     let refusal = Fail::Http { status: 400, kind: "application/json", body: body.to_owned() };
     desk.script([Rule::any("no").always().fail(refusal)]);
     desk.claude("hi").outcome().await.assert_fails_with("400");
-    assert_eq!(desk.fake.answered_by("no").len(), 1, "{}", desk.fake.story());
+    let sent = desk.fake.answered_by("no");
+    assert!(sent.len() <= 2, "{}", desk.fake.story());
+    assert!(
+        sent.len() == 1 || sent[0].view().tools != sent[1].view().tools,
+        "the same request was sent twice"
+    );
 }
 
 #[tokio::test]

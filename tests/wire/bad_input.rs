@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use support::fake::{FakeChatGpt, Rule};
-use support::{Dragoman, message};
+use support::{Dragoman, Launch, message};
 
 use crate::error;
 
@@ -43,7 +43,11 @@ async fn a_wrong_body_is_refused_by_the_name_of_its_field() {
         ("stream", with("stream", json!("yes"))),
         ("tools", with("tools", json!({}))),
         ("tools.0.name", with("tools", json!([{ "input_schema": {} }]))),
-        ("tool_choice", with("tool_choice", json!({ "type": "tool", "name": "Absent" }))),
+        ("tool_choice", {
+            let mut body = with("tools", json!([{ "name": "Bash", "input_schema": {} }]));
+            body["tool_choice"] = json!({ "type": "tool", "name": "Absent" });
+            body
+        }),
         ("system", with("system", json!(7))),
         ("safeguards", with("safeguards", json!([{ "type": "dangerous_tool_use" }]))),
     ];
@@ -202,12 +206,16 @@ async fn a_wrong_method_and_an_unknown_path_have_their_status() {
 async fn an_unknown_model_is_answered_with_the_ones_there_are() {
     let fake = FakeChatGpt::start();
     let dragoman = Dragoman::start(&fake).await;
-    let passthrough = support::Launch::beside(&fake).env("DRAGOMAN_MODELS_MODE", "passthrough").start().await;
-    let answer = passthrough.messages(&with("model", json!("gpt-1"))).send().await;
+    let answer = dragoman.messages(&with("model", json!("gpt-1"))).send().await;
     let words = error(&answer, 404, "not_found_error");
     assert!(words.contains("gpt-1") && words.contains("gpt-5.5"), "{words}");
     assert!(fake.turns().is_empty());
-    // Mapped, every name stands for some model.
+    // Passed through, it is the backend that does not know it.
+    let passthrough = Launch::beside(&fake).env("DRAGOMAN_MODELS_MODE", "passthrough").start().await;
+    let answer = passthrough.messages(&with("model", json!("gpt-1"))).send().await;
+    assert!(error(&answer, 404, "not_found_error").contains("dragoman models"));
+    assert_eq!(fake.turns()[0].view().model, "gpt-1");
+    // A Claude name that nobody has heard of stands for some model all the same.
     fake.script([Rule::any("a").text("fine")]);
-    assert_eq!(dragoman.messages(&with("model", json!("gpt-1"))).send().await.status, 200);
+    assert_eq!(dragoman.messages(&with("model", json!("claude-haiku-9"))).send().await.status, 200);
 }

@@ -27,8 +27,9 @@ async fn ids_are_stable_within_a_session_and_differ_for_its_agents() {
     let dragoman = Dragoman::start(&fake).await;
     fake.script([Rule::any("a").always().text("fine")]);
     let (session, other) = (uuid(), uuid());
-    let first = message("hi");
-    let mut second = message("hi");
+    let mut first = message("hi");
+    first["tools"] = json!([{ "name": "Bash", "input_schema": { "type": "object" } }]);
+    let mut second = first.clone();
     second["messages"].as_array_mut().unwrap().extend([
         json!({ "role": "assistant", "content": "fine" }),
         json!({ "role": "user", "content": "and?" }),
@@ -39,6 +40,8 @@ async fn ids_are_stable_within_a_session_and_differ_for_its_agents() {
     ask(&dragoman, &session, Some("a40152c82520f566a"), &second).await;
     ask(&dragoman, &session, Some("b00000000000000bb"), &first).await;
     ask(&dragoman, &other, None, &first).await;
+    // A title or a page summary: it has the session's id, but neither its tools nor its history.
+    ask(&dragoman, &session, None, &message("a title")).await;
     let turns = fake.turns();
     let of: Vec<[String; 4]> = turns.iter().map(ids).collect();
     assert_eq!(of[0], [&session; 4].map(String::clone), "the main loop's ids are the session's");
@@ -49,6 +52,8 @@ async fn ids_are_stable_within_a_session_and_differ_for_its_agents() {
     assert_ne!(of[2][1], of[4][1]);
     assert_eq!([&of[2][1], &of[2][1]], [&of[2][2], &of[2][3]], "thread id, request id and cache key agree");
     assert_ne!(of[5][0], of[0][0]);
+    assert_eq!(of[6][0], session);
+    assert_ne!(of[6][1], of[0][1], "a side request would take the main loop's cache");
     let windows: Vec<&str> = turns.iter().map(|turn| turn.header("x-codex-window-id")).collect();
     assert_eq!(windows[0], format!("{session}:0"));
     assert_eq!(windows[1], windows[0]);

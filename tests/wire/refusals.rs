@@ -70,13 +70,19 @@ async fn a_final_400_that_is_sent_six_times_reaches_the_backend_once() {
     let body = json!({ "error": { "message": "Invalid prompt: no.", "type": "invalid_request_error", "code": "invalid_prompt" } });
     let refusal = Fail::Http { status: 400, kind: "application/json", body: body.to_string() };
     fake.script([Rule::any("no").always().fail(refusal)]);
+    // With everything said that a catalog could otherwise decide, and change when it is fetched.
+    let body = |text: &str| {
+        let mut body = streaming(text);
+        body["output_config"] = json!({ "effort": "high" });
+        body
+    };
     for _ in 0..6 {
-        let words = error(&dragoman.messages(&streaming("hi")).send().await, 400, "invalid_request_error");
+        let words = error(&dragoman.messages(&body("hi")).send().await, 400, "invalid_request_error");
         assert!(words.contains("Invalid prompt: no."), "{words}");
     }
     assert_eq!(fake.answered_by("no").len(), 1);
     // Another request is another matter.
-    dragoman.messages(&streaming("ho")).send().await;
+    dragoman.messages(&body("ho")).send().await;
     assert_eq!(fake.answered_by("no").len(), 2);
 }
 

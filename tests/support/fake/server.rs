@@ -33,6 +33,12 @@ async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (read, mut write) = stream.into_split();
     let mut reader = BufReader::new(read);
+    if reader.fill_buf().await?.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
+        // A TLS handshake, say: answered as any plain HTTP server answers it.
+        return write
+            .write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            .await;
+    }
     while let Some((line, headers)) = http::read_head(&mut reader).await? {
         let raw = Framing::of_request(&headers).whole(&mut reader).await?;
         let mut words = line.split_whitespace().map(str::to_owned);
