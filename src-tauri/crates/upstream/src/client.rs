@@ -24,12 +24,13 @@ use crate::files;
 use crate::http::{Http, base_url, install_crypto};
 use crate::identity::Identity;
 use crate::limits::Limits;
-use crate::memory::Memory;
 use crate::routing::Routing;
 use crate::stream::EventStream;
 
 /// A refresh takes at most 20 s and must not be cut: its token would be lost.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(25);
+/// How long starting waits for the login to be read.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// The client of the model backend. Cheap to clone; built once and passed down.
 #[derive(Clone)]
@@ -66,10 +67,13 @@ impl Client {
         let backend = match config.backend {
             BackendKind::Demo => Backend::Demo(Arc::new(Demo::new(Arc::clone(&limits)))),
             BackendKind::ChatGpt => {
-                let codex = start_codex(config, &limits, &tasks, &stop).await?;
-                // A first look at the login, for those who ask before the first request.
-                codex.accounts.look().await;
-                Backend::ChatGpt(Arc::new(codex))
+                let codex = Arc::new(start_codex(config, &limits, &tasks, &stop).await?);
+                // A first look at the login, for those who ask before the first request. A keyring may want a password
+                // first: nobody waits for that here.
+                let accounts = Arc::clone(&codex.accounts);
+                let look = tasks.spawn(async move { accounts.look().await });
+                let _ = tokio::time::timeout(FIRST_LOOK, look).await;
+                Backend::ChatGpt(codex)
             }
         };
         Ok(Self { backend, limits, tasks, stop })
@@ -178,7 +182,7 @@ async fn start_codex(
         identity,
         catalogs: Arc::new(catalogs),
         routing: Routing::new(base.clone(), config.chatgpt_url_is_default),
-        memory: Memory::default(),
+        memory: Arc::default(),
         limits: Arc::clone(limits),
         compression: config.compression,
         base,

@@ -1,13 +1,14 @@
 //! The ChatGPT backend: one POST a try, and everything that may be mended before the first event that commits
 //! (DECISIONS 1, 2, 3, 8, 9, 13).
 
+mod answer;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use dragoman_protocol::failure::{Failure, Retry};
-use dragoman_protocol::openai::error::{Circumstances, blocked, from_response};
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -17,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::answer::{check_kind, failure_of, sounds_undecoded};
 use crate::accounts::{Accounts, Credential, Recovered};
 use crate::attempt::{Attempt, Turn};
 use crate::catalog::Catalogs;
@@ -26,16 +28,12 @@ use crate::identity::{Call, Endpoint, Identity, TurnIds};
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::routing::Routing;
-use crate::stream::{EventStream, IDLE_LIMIT, Source};
+use crate::stream::{Ears, EventStream, IDLE_LIMIT, Source, Sticky};
 
 /// Before the first and the second repetition.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
 /// Smaller bodies are not worth compressing.
 const COMPRESS_OVER: usize = 8 << 10;
-/// An error's body is read up to this size, and for this long.
-const ERROR_BODY: usize = 64 << 10;
-const ERROR_BODY_LIMIT: Duration = Duration::from_secs(20);
-
 /// The ChatGPT backend.
 #[derive(Debug)]
 pub(crate) struct Codex {
@@ -44,7 +42,7 @@ pub(crate) struct Codex {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) catalogs: Arc<Catalogs>,
     pub(crate) routing: Routing,
-    pub(crate) memory: Memory,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) limits: Arc<watch::Sender<Limits>>,
     pub(crate) compression: Compression,
     pub(crate) base: reqwest::Url,
@@ -219,8 +217,13 @@ impl Codex {
         if status == 200 {
             check_kind(response.headers())?;
             let source = Source::Http(Box::new(response));
-            let stream = EventStream::open(source, turn.attempt.clone(), Arc::clone(&self.limits)).await?;
-            return Ok(stream);
+            let sticky = Sticky {
+                memory: Arc::clone(&self.memory),
+                account: credential.tag.clone(),
+                thread: turn.thread.clone(),
+            };
+            let ears = Ears::new(Arc::clone(&self.limits), Some(sticky));
+            return Ok(EventStream::open(source, turn.attempt.clone(), ears).await?);
         }
         if status == 401 {
             return Err(Refusal::Unauthorized);
@@ -411,66 +414,6 @@ async fn compressed(body: Bytes) -> Result<Bytes, Failure> {
             Err(Failure::Internal { message: format!("the request cannot be compressed: {error}") })
         }
     }
-}
-
-/// A refusal that a server gives when it reads compressed bytes as if they were JSON.
-fn sounds_undecoded(message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    [
-        "zstd",
-        "content-encoding",
-        "compress",
-        "decode",
-        "utf-8",
-        "parse",
-        "valid json",
-        "invalid json",
-        "json body",
-    ]
-    .iter()
-    .any(|word| message.contains(word))
-}
-
-/// An answer with status 200 must be an event stream.
-fn check_kind(headers: &HeaderMap) -> Result<(), Failure> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match kind.as_str() {
-        "" | "text/event-stream" => Ok(()),
-        "text/html" => Err(blocked(Some(200))),
-        other => Err(Failure::Upstream {
-            status: 502,
-            message: format!(
-                "The ChatGPT backend answered with {other} instead of an event stream: a gateway in between may have \
-                 changed the answer. Try again; if it stays, check the proxy and base URL settings."
-            ),
-        }),
-    }
-}
-
-/// What an answer with an error status means.
-async fn failure_of(mut response: reqwest::Response) -> Failure {
-    let status = response.status().as_u16();
-    let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let retry_after = text("retry-after")
-        .and_then(|text| text.trim().parse::<f64>().ok())
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    if text("cf-mitigated").is_some() {
-        return blocked(Some(status));
-    }
-    let mut body = BytesMut::new();
-    let read = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            let room = ERROR_BODY - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if body.len() == ERROR_BODY {
-                break;
-            }
-        }
-    };
-    let _ = timeout(ERROR_BODY_LIMIT, read).await;
-    let now = Timestamp::now().as_second();
-    from_response(&body, Circumstances { status: Some(status), retry_after, now })
 }
 
 #[cfg(test)]

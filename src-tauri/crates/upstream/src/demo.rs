@@ -21,7 +21,7 @@ use crate::accounts::{AccountKind, AccountState, AccountView};
 use crate::attempt::{AccountTag, Attempt, Turn};
 use crate::catalog::{Catalog, Model, Source};
 use crate::limits::Limits;
-use crate::stream::{self, EventStream};
+use crate::stream::{self, Ears, EventStream};
 
 /// The demo backend.
 #[derive(Debug)]
@@ -59,7 +59,8 @@ impl Demo {
             });
         }
         let playback = write(&answer(&body, turn.body.len()), &turn.body);
-        EventStream::open(stream::Source::Demo(playback), turn.attempt, Arc::clone(&self.limits)).await
+        let ears = Ears::new(Arc::clone(&self.limits), None);
+        EventStream::open(stream::Source::Demo(playback), turn.attempt, ears).await
     }
 }
 

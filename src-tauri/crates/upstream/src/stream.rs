@@ -12,19 +12,22 @@ use dragoman_protocol::openai::event::Event;
 use dragoman_protocol::sse::Decoder;
 use jiff::Timestamp;
 use memchr::memmem;
+use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::attempt::Attempt;
+use crate::attempt::{AccountTag, Attempt};
 use crate::demo::Playback;
 use crate::limits::{Limits, Reached};
+use crate::memory::Memory;
 
 /// From one read to the next; the client in front gives up at 300 s (DECISIONS 1).
 pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(280);
 /// A frame with limits is far smaller; longer unfinished frames are not kept for looking at.
 const TAIL: usize = 8 << 10;
 /// What is looked for before anything is parsed.
-const NAME: &[u8] = b"codex.rate_limits";
+const LIMITS: &[u8] = b"codex.rate_limits";
+const TURN_STATE: &[u8] = b"x-codex-turn-state";
 
 /// The raw SSE bytes of one answer. Dropping it closes the connection.
 pub struct EventStream {
@@ -73,12 +76,7 @@ impl fmt::Debug for EventStream {
 
 impl EventStream {
     /// Reads until an event commits. A failure that comes before is the answer.
-    pub(crate) async fn open(
-        mut source: Source,
-        attempt: Attempt,
-        limits: Arc<watch::Sender<Limits>>,
-    ) -> Result<Self, Failure> {
-        let ears = Ears { limits, tail: Vec::new() };
+    pub(crate) async fn open(mut source: Source, attempt: Attempt, mut ears: Ears) -> Result<Self, Failure> {
         let mut decoder = Decoder::default();
         let mut read: Vec<Bytes> = Vec::new();
         loop {
@@ -109,7 +107,6 @@ impl EventStream {
                     Ok([only]) => only,
                     Err(several) => several.concat().into(),
                 };
-                let mut ears = ears;
                 // Frames were judged above; only an unfinished one is of interest.
                 ears.keep_tail(&opened);
                 return Ok(Self { attempt, source, opened: Some(opened), ears });
@@ -143,14 +140,26 @@ impl EventStream {
     }
 }
 
-/// Listens for limits in the bytes that go through, without parsing the others.
-struct Ears {
+/// Listens for limits and routing tokens in the bytes that go through, without parsing the others.
+pub(crate) struct Ears {
     limits: Arc<watch::Sender<Limits>>,
+    sticky: Option<Sticky>,
     /// The beginning of a frame whose end is still to come.
     tail: Vec<u8>,
 }
 
+/// Whose routing token it is.
+pub(crate) struct Sticky {
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) account: AccountTag,
+    pub(crate) thread: String,
+}
+
 impl Ears {
+    pub(crate) fn new(limits: Arc<watch::Sender<Limits>>, sticky: Option<Sticky>) -> Self {
+        Self { limits, sticky, tail: Vec::new() }
+    }
+
     /// Looks at one event while opening: does it commit, or is it the failure?
     fn judge(&self, data: &str) -> Result<bool, Failure> {
         if data.is_empty() {
@@ -162,9 +171,35 @@ impl Ears {
         {
             return Err(Failure::AccountLimit { resets_at, plan });
         }
+        self.learn_turn_state(data);
         match event.failure(Timestamp::now().as_second()) {
             Some(failure) => Err(failure),
             None => Ok(event.commits()),
+        }
+    }
+
+    /// The routing token comes as a response header, or as one in a `response.metadata` event (`upstream.md` §b.6).
+    fn learn_turn_state(&self, data: &str) {
+        #[derive(Deserialize)]
+        struct Metadata {
+            #[serde(rename = "type")]
+            kind: String,
+            headers: Option<Headers>,
+        }
+        #[derive(Deserialize)]
+        struct Headers {
+            #[serde(rename = "x-codex-turn-state")]
+            turn_state: Option<String>,
+        }
+        let Some(sticky) = &self.sticky else { return };
+        if memmem::find(data.as_bytes(), TURN_STATE).is_none() {
+            return;
+        }
+        if let Ok(Metadata { kind, headers: Some(Headers { turn_state: Some(token) }) }) =
+            serde_json::from_str(data)
+            && kind == "response.metadata"
+        {
+            sticky.memory.learn_turn_state(&sticky.account, &sticky.thread, &token);
         }
     }
 
@@ -178,21 +213,20 @@ impl Ears {
     /// Bytes go by. Limits in them are folded in; that the account's limit is reached is no failure any more.
     fn hear(&mut self, chunk: &[u8]) {
         if self.tail.is_empty() {
-            if memmem::find(chunk, NAME).is_some() {
-                self.parse(chunk);
-            }
+            self.parse(chunk);
             self.keep_tail(chunk);
         } else {
             let mut text = std::mem::take(&mut self.tail);
             text.extend_from_slice(chunk);
-            if memmem::find(&text, NAME).is_some() {
-                self.parse(&text);
-            }
+            self.parse(&text);
             self.keep_tail(&text);
         }
     }
 
     fn parse(&self, text: &[u8]) {
+        if memmem::find(text, LIMITS).is_none() && memmem::find(text, TURN_STATE).is_none() {
+            return;
+        }
         let mut decoder = Decoder::default();
         decoder.push(text);
         while let Some(frame) = decoder.next_frame() {
@@ -200,9 +234,10 @@ impl Ears {
         }
     }
 
-    /// Looks at one event for limits only.
+    /// Looks at one event, but not for failures.
     fn overhear(&self, data: &str) {
-        if memmem::find(data.as_bytes(), NAME).is_some()
+        self.learn_turn_state(data);
+        if memmem::find(data.as_bytes(), LIMITS).is_some()
             && let Ok(event) = Event::parse(data)
             && let Some(json) = event.rate_limits()
         {
@@ -223,13 +258,12 @@ impl Ears {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attempt::AccountTag;
     use dragoman_protocol::route::Dialect;
 
     const CREATED: &str = r#"{"type":"response.created","response":{"id":"r"}}"#;
     const DELTA: &str =
         r#"{"type":"response.output_text.delta","item_id":"m","output_index":0,"delta":"hi"}"#;
-    const LIMITS: &str =
+    const LIMITS_EVENT: &str =
         r#"{"type":"codex.rate_limits","rate_limits":{"primary":{"used_percent":5,"window_minutes":300}}}"#;
 
     fn attempt() -> Attempt {
@@ -251,7 +285,7 @@ mod tests {
 
     async fn open(chunks: &[&str]) -> (Result<EventStream, Failure>, Arc<watch::Sender<Limits>>) {
         let limits: Arc<watch::Sender<Limits>> = Arc::default();
-        (EventStream::open(source(chunks), attempt(), Arc::clone(&limits)).await, limits)
+        (EventStream::open(source(chunks), attempt(), Ears::new(Arc::clone(&limits), None)).await, limits)
     }
 
     async fn rest(stream: &mut EventStream) -> Vec<Result<String, Failure>> {
@@ -296,10 +330,12 @@ mod tests {
             ]))
         };
         let begin = tokio::time::Instant::now();
-        let mut stream = EventStream::open(late(279), attempt(), Arc::default()).await.unwrap();
+        let mut stream =
+            EventStream::open(late(279), attempt(), Ears::new(Arc::default(), None)).await.unwrap();
         assert_eq!(rest(&mut stream).await.len(), 2);
         assert_eq!(begin.elapsed().as_secs(), 279);
-        let mut stream = EventStream::open(late(281), attempt(), Arc::default()).await.unwrap();
+        let mut stream =
+            EventStream::open(late(281), attempt(), Ears::new(Arc::default(), None)).await.unwrap();
         assert_eq!(rest(&mut stream).await, [Ok(delta.clone()), Err(Failure::Stalled { seconds: 280 })]);
         assert!(matches!(stream.source, Source::Over));
     }
@@ -311,7 +347,7 @@ mod tests {
             (Duration::from_secs(10), "one".to_owned()),
             (Duration::from_secs(10), "two".to_owned()),
         ]));
-        let mut stream = EventStream::open(source, attempt(), Arc::default()).await.unwrap();
+        let mut stream = EventStream::open(source, attempt(), Ears::new(Arc::default(), None)).await.unwrap();
         let _ = stream.next().await;
         let mut seen = Vec::new();
         loop {
@@ -326,7 +362,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn limits_are_heard_wherever_the_bytes_are_split() {
-        let text = format!("{}{}{}", frame(DELTA), frame(LIMITS), frame(DELTA));
+        let text = format!("{}{}{}", frame(DELTA), frame(LIMITS_EVENT), frame(DELTA));
         let start = frame(DELTA).len();
         for cut in start..text.len() {
             let (stream, limits) = open(&[&text[..start], &text[start..cut], &text[cut..]]).await;
@@ -339,6 +375,36 @@ mod tests {
             rest(&mut stream.unwrap()).await;
             assert_eq!(limits.borrow().windows.len(), 1, "opening cut at {cut}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_routing_token_is_heard_in_metadata_and_not_in_text() {
+        let metadata = frame(r#"{"type":"response.metadata","headers":{"x-codex-turn-state":"sticky"}}"#);
+        let quoted = frame(
+            r#"{"type":"response.output_text.delta","delta":"x","headers":{"x-codex-turn-state":"fake"}}"#,
+        );
+        for (chunks, expected) in [
+            ([metadata.clone(), frame(DELTA)], "sticky"),
+            ([frame(DELTA), metadata], "sticky"),
+            ([frame(DELTA), quoted], ""),
+        ] {
+            let memory = Arc::new(Memory::default());
+            let me = AccountTag::of("me");
+            let sticky = Sticky { memory: Arc::clone(&memory), account: me.clone(), thread: "t".to_owned() };
+            let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
+            let ears = Ears::new(Arc::default(), Some(sticky));
+            let mut stream = EventStream::open(source(&chunks), attempt(), ears).await.unwrap();
+            rest(&mut stream).await;
+            assert_eq!(memory.turn_state(&me, "t").unwrap_or_default(), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_behind_output_in_one_read_is_handed_through() {
+        let failed =
+            frame(r#"{"type":"response.failed","response":{"error":{"code":"server_error","message":"x"}}}"#);
+        let (stream, _) = open(&[&format!("{}{failed}", frame(DELTA))]).await;
+        assert!(rest(&mut stream.unwrap()).await[0].as_ref().unwrap().ends_with(&failed));
     }
 
     #[tokio::test(start_paused = true)]

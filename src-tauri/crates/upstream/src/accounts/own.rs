@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,13 @@ pub(crate) struct Own {
     directory: PathBuf,
     store: Arc<dyn TokenStore>,
     seen: Mutex<Option<(Stamp, OwnLogin)>>,
+    /// Held while the store is asked, with the last failure: a hanging keyring must cost those who wait behind each
+    /// other one time limit, not one each.
+    asking: Mutex<Option<(Instant, Arc<StoreError>)>>,
 }
+
+/// For this long a failed store is not asked again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// `accounts.json`: no secrets. The first account is the one in use.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -45,7 +51,7 @@ struct Entry {
 
 impl Own {
     pub(crate) fn new(directory: PathBuf, store: Arc<dyn TokenStore>) -> Self {
-        Self { directory, store, seen: Mutex::new(None) }
+        Self { directory, store, seen: Mutex::new(None), asking: Mutex::new(None) }
     }
 
     fn index_path(&self) -> PathBuf {
@@ -53,19 +59,37 @@ impl Own {
     }
 
     /// The login in use, if we have one of our own. The store is asked only after the list has changed; blocks.
-    pub(crate) fn read(&self) -> Result<Option<OwnLogin>, StoreError> {
+    pub(crate) fn read(&self) -> Result<Option<OwnLogin>, Arc<StoreError>> {
         let Some(stamp) = self.stamp()? else { return Ok(None) };
-        if let Some((seen, login)) = &*self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-            && *seen == stamp
-        {
-            return Ok(Some(login.clone()));
+        if let Some(login) = self.seen(&stamp) {
+            return Ok(Some(login));
         }
-        self.read_anew()
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(login) = self.seen(&stamp) {
+            return Ok(Some(login));
+        }
+        match &*asking {
+            Some((at, error)) if at.elapsed() < PAUSE => Err(Arc::clone(error)),
+            _ => {
+                let result = self.ask(stamp).map_err(Arc::new);
+                *asking = result.as_ref().err().map(|error| (Instant::now(), Arc::clone(error)));
+                result
+            }
+        }
     }
 
     /// The same from the store itself.
-    pub(crate) fn read_anew(&self) -> Result<Option<OwnLogin>, StoreError> {
+    pub(crate) fn read_anew(&self) -> Result<Option<OwnLogin>, Arc<StoreError>> {
         let Some(stamp) = self.stamp()? else { return Ok(None) };
+        self.ask(stamp).map_err(Arc::new)
+    }
+
+    fn seen(&self, stamp: &Stamp) -> Option<OwnLogin> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.as_ref().filter(|(seen, _)| seen == stamp).map(|(_, login)| login.clone())
+    }
+
+    fn ask(&self, stamp: Stamp) -> Result<Option<OwnLogin>, StoreError> {
         let Some(Entry { name }) = self.index()?.accounts.into_iter().next() else { return Ok(None) };
         let Some(text) = self.store.load(&name)? else {
             tracing::warn!("an own login is listed, but the token store does not hold it");
@@ -150,6 +174,38 @@ mod tests {
         let own = Own::new(home.path().to_owned(), Arc::new(Untouchable));
         assert_eq!(own.read().unwrap(), None);
         assert_eq!(own.read_anew().unwrap(), None);
+    }
+
+    /// A keyring behind a password window that nobody answers.
+    #[derive(Debug, Default)]
+    struct Hanging(std::sync::atomic::AtomicUsize);
+
+    impl TokenStore for Hanging {
+        fn load(&self, _: &str) -> Result<Option<Secret>, StoreError> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(100));
+            Err(StoreError::TimedOut(Duration::from_millis(100)))
+        }
+        fn save(&self, _: &str, _: &Secret) -> Result<(), StoreError> {
+            Ok(())
+        }
+        fn remove(&self, _: &str) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn twenty_requests_before_a_hanging_keyring_wait_for_one_time_limit() {
+        let home = tempfile::tempdir().unwrap();
+        Own::new(home.path().to_owned(), Arc::new(MemoryStore::default())).save(&login("a", "1")).unwrap();
+        let store = Arc::new(Hanging::default());
+        let own = Own::new(home.path().to_owned(), Arc::clone(&store) as Arc<dyn TokenStore>);
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| own.read().unwrap_err());
+            }
+        });
+        assert_eq!(store.0.load(std::sync::atomic::Ordering::SeqCst), 1);
     }
 
     #[test]

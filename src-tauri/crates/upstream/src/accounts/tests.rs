@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::jwt::forge;
 use super::secret::Secret;
 use super::*;
+use crate::files;
 use crate::http::Http;
 use crate::testing::{Server, Step, json_answer};
 
