@@ -192,3 +192,67 @@ async fn start_codex(
         stop: stop.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::{AccountKind, AccountState};
+    use crate::attempt::AccountTag;
+    use crate::catalog::Source;
+    use crate::testing::{Server, json_answer};
+
+    #[tokio::test(start_paused = true)]
+    async fn the_demo_backend_answers_without_files_or_network() {
+        let config = Config { backend: BackendKind::Demo, ..Config::new("/nonexistent/a", "/nonexistent/b") };
+        let client = Client::start(config).await.unwrap();
+        assert_eq!(client.catalog().source, Source::Demo);
+        assert_eq!(client.account().kind, AccountKind::Demo);
+        let attempt = client.plan("demo-lite", Dialect::Lite).await.unwrap();
+        assert_eq!(attempt.account, AccountTag::demo());
+        let turn = Turn {
+            model: "demo-lite".into(),
+            tier: None,
+            session: "s".into(),
+            thread: "t".into(),
+            window: 0,
+            continues: false,
+            attempt,
+            body: br#"{"model":"demo-lite","input":[{"role":"user","content":"hello"}]}"#.to_vec(),
+            again: Box::new(|_| Ok(Vec::new())),
+        };
+        let mut stream = client.stream(turn).await.unwrap();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            bytes.extend(chunk.unwrap());
+        }
+        assert!(String::from_utf8(bytes).unwrap().contains("response.completed"));
+        assert_eq!(client.limits().borrow().plan.as_deref(), Some("demo"));
+        client.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn starting_calls_nobody_and_needs_no_login() {
+        let server = Server::start(|_, _| json_answer(500, "{}")).await;
+        let home = tempfile::tempdir().unwrap();
+        let config = Config {
+            chatgpt_url: server.url.clone(),
+            issuer_url: server.url.clone(),
+            codex_home: Some(home.path().join("nothing")),
+            ..Config::new(home.path().join("cache"), home.path().join("state"))
+        };
+        let client = Client::start(config.clone()).await.unwrap();
+        assert_eq!(client.account().state, AccountState::None);
+        assert!(matches!(
+            client.plan("gpt-x", Dialect::Classic).await.unwrap_err(),
+            Failure::SignIn { message } if message.contains("codex login")
+        ));
+        assert_eq!(client.catalog().source, Source::Bundled);
+        client.shutdown().await;
+        assert_eq!(server.requests().len(), 0);
+
+        for url in ["", "ftp://x"] {
+            let wrong = Config { chatgpt_url: url.into(), ..config.clone() };
+            assert!(matches!(Client::start(wrong).await, Err(Error::Url { .. })));
+        }
+    }
+}

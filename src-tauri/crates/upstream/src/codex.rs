@@ -34,6 +34,7 @@ use crate::stream::{Ears, EventStream, IDLE_LIMIT, Source, Sticky};
 const BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
 /// Smaller bodies are not worth compressing.
 const COMPRESS_OVER: usize = 8 << 10;
+
 /// The ChatGPT backend.
 #[derive(Debug)]
 pub(crate) struct Codex {
@@ -133,7 +134,10 @@ impl Codex {
                             Err(failure) => Err(failure),
                         },
                         Err(Refusal::Compression(failure)) => {
-                            tracing::debug!(%failure, "sending the body again without compression");
+                            tracing::debug!(
+                                kind = kind(&failure),
+                                "sending the body again without compression"
+                            );
                             tried.uncompressed = true;
                             continue;
                         }
@@ -159,7 +163,7 @@ impl Codex {
                 continue;
             }
             let Some(wait) = pause(&failure, &mut tried) else { return Err(failure) };
-            tracing::debug!(%failure, wait_ms = wait.as_millis() as u64, "trying again");
+            tracing::debug!(kind = kind(&failure), wait_ms = wait.as_millis() as u64, "trying again");
             sleep(wait).await;
         }
     }
@@ -397,6 +401,11 @@ fn pause(failure: &Failure, tried: &mut Tried) -> Option<Duration> {
         }
         Retry::Once(wait) => (!std::mem::replace(&mut tried.waited, true)).then_some(wait),
     }
+}
+
+/// What a log may say of a failure: its message may quote the conversation.
+fn kind(failure: &Failure) -> &'static str {
+    failure.anthropic_kind().1
 }
 
 fn host(url: &reqwest::Url) -> String {

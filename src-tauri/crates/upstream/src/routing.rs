@@ -15,7 +15,7 @@ use crate::identity::{Call, Endpoint, Identity};
 /// From the request to the whole answer.
 const LIMIT: Duration = Duration::from_secs(15);
 /// After a discovery that failed, the default origin is used for this long without asking again.
-const AGAIN: Duration = Duration::from_secs(600);
+const AGAIN: Duration = Duration::from_secs(120);
 
 /// Where to send an account's requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,12 @@ struct Known {
     origin: Origin,
     /// For failures: when to ask again.
     until: Option<Instant>,
+}
+
+/// Why there is no answer.
+enum Refused {
+    Unauthorized,
+    Other(String),
 }
 
 #[derive(Deserialize)]
@@ -92,9 +98,11 @@ impl Routing {
         }
         let known = match tokio::time::timeout(LIMIT, self.ask(http, identity, credential)).await {
             Ok(Ok(answer)) => Known { origin: self.choose(&answer, id), until: None },
+            // The request behind it will be refused too; once the login is renewed, this is asked again.
+            Ok(Err(Refused::Unauthorized)) => return self.default_origin(),
             failed => {
                 let why = match failed {
-                    Ok(Err(why)) => why,
+                    Ok(Err(Refused::Other(why))) => why,
                     _ => "no answer in time".to_owned(),
                 };
                 tracing::warn!(why, "workspace routing discovery failed, going on with the default origin");
@@ -106,21 +114,22 @@ impl Routing {
         origin
     }
 
-    async fn ask(&self, http: &Http, identity: &Identity, credential: &Credential) -> Result<Answer, String> {
+    async fn ask(
+        &self,
+        http: &Http,
+        identity: &Identity,
+        credential: &Credential,
+    ) -> Result<Answer, Refused> {
         let url = join(&self.default, "/wham/accounts/check");
         let headers = identity
             .headers(Endpoint::AccountsCheck, &Call { credential: Some(credential), ..Call::default() });
-        let response = http
-            .client(&url)
-            .get(url)
-            .headers(headers)
-            .send()
-            .await
-            .map_err(|error| error.without_url().to_string())?;
-        if !response.status().is_success() {
-            return Err(format!("status {}", response.status().as_u16()));
+        let words = |error: reqwest::Error| Refused::Other(error.without_url().to_string());
+        let response = http.client(&url).get(url).headers(headers).send().await.map_err(words)?;
+        match response.status().as_u16() {
+            200 => response.json().await.map_err(words),
+            401 => Err(Refused::Unauthorized),
+            status => Err(Refused::Other(format!("status {status}"))),
         }
-        response.json().await.map_err(|error| error.without_url().to_string())
     }
 
     /// What the answer says about this account, as far as we may follow it.
@@ -252,6 +261,24 @@ mod tests {
         assert_eq!(requests.len(), 1);
         assert_eq!(requests[0].path, "/backend-api/wham/accounts/check");
         assert_eq!(requests[0].header("chatgpt-account-id"), Some("me"));
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_no_answer_about_routing() {
+        let server = Server::start(|_, number| match number {
+            0 => json_answer(401, "{}"),
+            _ => json_answer(
+                200,
+                r#"{"accounts":[{"id":"me","workspace_backend_origin":"https://eu.chatgpt.com"}]}"#,
+            ),
+        })
+        .await;
+        let base: reqwest::Url = server.url.parse().unwrap();
+        let (http, identity) = (Http::build().unwrap(), Identity::new("0.169.0"));
+        let routing = Routing::new(base.clone(), true);
+        assert_eq!(routing.origin(&http, &identity, &credential("me", "old", None)).await.base, base);
+        let renewed = routing.origin(&http, &identity, &credential("me", "new", None)).await;
+        assert_eq!(renewed.base.host_str(), Some("eu.chatgpt.com"));
     }
 
     #[tokio::test]
