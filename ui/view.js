@@ -61,7 +61,7 @@ export class View {
     this.state.className = server.state;
     this.address.textContent = server.state === 'on' ? server.address : '';
     this.hint.textContent = { on: '', off: words.offHint, failed: '' }[server.state];
-    if (server.state === 'failed') this.hint.textContent = `${server.message} ${words.retryHint}`;
+    if (server.state === 'failed') this.hint.textContent = `${sentence(server.message)} ${words.retryHint}`;
     this.hint.className = server.state === 'failed' ? 'bad' : 'muted';
     this.account.textContent = accountLine(account);
     this.hints.replaceChildren(...hints.map((hint) => element('li', {}, hint)));
@@ -104,6 +104,11 @@ function accountLine({ kind, label, plan, state }) {
 /** @param {string} word */
 function capital(word) {
   return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+/** A message as a sentence of a text. @param {string} message */
+function sentence(message) {
+  return capital(/[.!?]$/.test(message) ? message : `${message}.`);
 }
 
 /** To people who don't see the page. @param {string} words */

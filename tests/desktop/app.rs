@@ -33,7 +33,7 @@ impl Launch {
     /// On the session's desktop, with the demo backend. Panics outside of `session.sh`.
     pub(crate) fn new() -> Self {
         assert!(
-            std::env::var_os("DRAGOMAN_TEST_SESSION").is_some(),
+            std::env::var_os("DESKTOP_TEST_SESSION").is_some(),
             "the desktop tests need a desktop of their own: tests/desktop/session.sh cargo test …"
         );
         let home = tempfile::Builder::new().prefix("dragoman-desktop-").tempdir().unwrap();

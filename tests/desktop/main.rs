@@ -93,6 +93,7 @@ async fn two_programs_say_who_has_the_port() {
     let second = Launch::new().env("DRAGOMAN_LISTEN", &address.to_string()).start();
     let tray = Tray::of(&second).await;
     eventually("the line says Failed", async || tray.status().await.starts_with("Failed: ")).await;
+    assert!(tray.status().await.contains("dragoman"), "{}", tray.status().await);
     assert_eq!(first_tray.address().await, address, "the first one goes on");
 }
 

@@ -13,7 +13,7 @@ done
 # Tools of the caller stay where they are; everything else moves.
 export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
 session=$(mktemp -d)
-export DRAGOMAN_TEST_SESSION=$session
+export DESKTOP_TEST_SESSION=$session
 export HOME=$session/home XDG_RUNTIME_DIR=$session/run
 export XDG_CONFIG_HOME=$HOME/.config XDG_DATA_HOME=$HOME/.local/share XDG_CACHE_HOME=$HOME/.cache XDG_STATE_HOME=$HOME/.local/state
 mkdir -p "$XDG_DATA_HOME" "$XDG_CACHE_HOME" "$XDG_STATE_HOME" "$XDG_CONFIG_HOME/gtk-3.0" "$XDG_CONFIG_HOME/xfce4/xfconf/xfce-perchannel-xml"
@@ -62,9 +62,9 @@ export DISPLAY=:$number
 inside() {
     printf password | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1 &
     keyring=$!
-    xfwm4 --compositor=off >"$DRAGOMAN_TEST_SESSION/xfwm4.log" 2>&1 &
+    xfwm4 --compositor=off >"$DESKTOP_TEST_SESSION/xfwm4.log" 2>&1 &
     manager=$!
-    xfce4-panel --disable-wm-check >"$DRAGOMAN_TEST_SESSION/panel.log" 2>&1 &
+    xfce4-panel --disable-wm-check >"$DESKTOP_TEST_SESSION/panel.log" 2>&1 &
     panel=$!
     for _ in $(seq 200); do
         if busctl --user status org.kde.StatusNotifierWatcher >/dev/null 2>&1; then break; fi
@@ -72,7 +72,7 @@ inside() {
     done
     busctl --user status org.kde.StatusNotifierWatcher >/dev/null 2>&1 || {
         echo "the panel did not offer a tray:" >&2
-        cat "$DRAGOMAN_TEST_SESSION/panel.log" >&2
+        cat "$DESKTOP_TEST_SESSION/panel.log" >&2
         exit 3
     }
     status=0
