@@ -7,6 +7,7 @@ mod content;
 mod envelope;
 mod notes;
 mod pairs;
+mod parts;
 mod request;
 mod response;
 mod tools;
