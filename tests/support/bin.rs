@@ -10,9 +10,12 @@ use serde_json::Value;
 
 /// The path of a freshly built binary of this workspace: `dragoman` or `dragoman-desktop`.
 pub fn bin(name: &str) -> PathBuf {
-    static BUILT: OnceLock<Mutex<HashMap<String, PathBuf>>> = OnceLock::new();
-    let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    built.entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+    static BUILT: OnceLock<Mutex<HashMap<String, Result<PathBuf, String>>>> = OnceLock::new();
+    let built = {
+        let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        built.entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+    };
+    built.unwrap_or_else(|complaint| panic!("{complaint}"))
 }
 
 /// The root of the workspace.
@@ -20,7 +23,7 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
 }
 
-fn build(name: &str) -> PathBuf {
+fn build(name: &str) -> Result<PathBuf, String> {
     let package = match name {
         "dragoman" => "dragoman-cli",
         other => other,
@@ -36,14 +39,16 @@ fn build(name: &str) -> PathBuf {
         .arg(&target)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
-    let output = command.output().unwrap_or_else(|error| panic!("cannot run cargo: {error}"));
-    assert!(output.status.success(), "`cargo build --bin {name}` failed ({})", output.status);
+    let output = command.output().map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("`cargo build --bin {name}` failed ({}); its complaint is above", output.status));
+    }
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .unwrap_or_else(|| panic!("cargo named no executable for {name}"))
+        .ok_or_else(|| format!("cargo named no executable for {name}"))
 }
 
 /// The target directory and the profile that this test binary itself was built in.
