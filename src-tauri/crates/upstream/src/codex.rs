@@ -119,7 +119,9 @@ impl Codex {
                         body = (turn.again)(&turn.attempt)?.into();
                     }
                     if is_first {
-                        if let Some(limit) = self.memory.limit(&credential.tag) {
+                        if let Some(limit) = self.memory.limit(&credential.tag)
+                            && !self.has_room_again(&credential).await
+                        {
                             return Err(limit);
                         }
                         if !turn.continues {

@@ -19,6 +19,8 @@ pub(crate) enum Endpoint {
     Models,
     /// `GET /wham/accounts/check`.
     AccountsCheck,
+    /// `GET /wham/usage`.
+    Usage,
     /// `POST {issuer}/oauth/token`.
     Token,
 }
@@ -50,7 +52,7 @@ struct Row {
     value: fn(&Identity, Endpoint, &Call<'_>) -> Option<String>,
 }
 
-use Endpoint::{AccountsCheck, Models, Responses, Token};
+use Endpoint::{AccountsCheck, Models, Responses, Token, Usage};
 
 /// The table. A row that gives no value sends no header.
 static TABLE: &[Row] = &[
@@ -62,17 +64,17 @@ static TABLE: &[Row] = &[
     },
     Row {
         name: "user-agent",
-        on: &[Responses, Models, AccountsCheck, Token],
+        on: &[Responses, Models, AccountsCheck, Usage, Token],
         value: |us, on, _| Some(us.user_agent(on)),
     },
     Row {
         name: "authorization",
-        on: &[Responses, Models, AccountsCheck],
+        on: &[Responses, Models, AccountsCheck, Usage],
         value: |_, _, call| call.credential.map(|who| format!("Bearer {}", who.access.expose())),
     },
     Row {
         name: "chatgpt-account-id",
-        on: &[Responses, Models, AccountsCheck],
+        on: &[Responses, Models, AccountsCheck, Usage],
         value: |_, _, call| call.credential?.account_id.clone(),
     },
     Row {
@@ -128,7 +130,7 @@ static TABLE: &[Row] = &[
 
 fn originator(on: Endpoint) -> &'static str {
     match on {
-        Responses | Models | AccountsCheck => "codex_exec",
+        Responses | Models | AccountsCheck | Usage => "codex_exec",
         Token => "codex_cli_rs",
     }
 }
@@ -173,7 +175,7 @@ impl Identity {
         let (product, version) = (originator(on), self.version());
         match on {
             Token => format!("{product}/{version} ({}) dragoman", self.platform),
-            Responses | Models | AccountsCheck => {
+            Responses | Models | AccountsCheck | Usage => {
                 format!("{product}/{version} ({}) dragoman ({product}; {version})", self.platform)
             }
         }

@@ -23,6 +23,7 @@ mod routing;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod usage;
 
 pub use accounts::{AccountKind, AccountState, AccountView};
 pub use attempt::{AccountTag, Attempt, Turn};

@@ -119,6 +119,22 @@ impl Limits {
         Some((limits, reached))
     }
 
+    /// These limits with what `GET /wham/usage` tells, and whether the account may go on (`upstream.md` §d.3).
+    pub(crate) fn with_usage(&self, json: &[u8], now: i64) -> Option<(Self, bool)> {
+        let usage: Usage = serde_json::from_slice(json).ok()?;
+        let rate = usage.rate_limit?;
+        let mut limits = self.clone();
+        let windows = [rate.primary_window, rate.secondary_window].into_iter().flatten();
+        limits.replace(None, windows.map(Window::from), now);
+        limits.credits = usage.credits.map(Credits::from).or(limits.credits);
+        limits.plan = usage.plan_type.or(limits.plan);
+        limits.read_at = Some(now);
+        let has_credits =
+            limits.credits.as_ref().is_some_and(|credits| credits.has_credits || credits.unlimited);
+        let open = rate.allowed != Some(false) && rate.limit_reached != Some(true);
+        Some((limits, open || has_credits))
+    }
+
     /// Replaces all windows of one limit.
     fn replace(&mut self, name: Option<String>, windows: impl Iterator<Item = Window>, now: i64) {
         self.windows.retain(|window| window.name != name);
@@ -158,6 +174,52 @@ struct Rate {
     primary: Option<Window>,
     #[serde(default)]
     secondary: Option<Window>,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    #[serde(default)]
+    plan_type: Option<String>,
+    #[serde(default)]
+    rate_limit: Option<UsageRate>,
+    #[serde(default)]
+    credits: Option<WireCredits>,
+}
+
+#[derive(Deserialize)]
+struct UsageRate {
+    #[serde(default)]
+    allowed: Option<bool>,
+    #[serde(default)]
+    limit_reached: Option<bool>,
+    #[serde(default)]
+    primary_window: Option<UsageWindow>,
+    #[serde(default)]
+    secondary_window: Option<UsageWindow>,
+}
+
+/// A window as the usage page tells it: in seconds.
+#[derive(Deserialize)]
+struct UsageWindow {
+    #[serde(default)]
+    used_percent: Option<f64>,
+    #[serde(default)]
+    limit_window_seconds: Option<f64>,
+    #[serde(default)]
+    reset_at: Option<f64>,
+    #[serde(default)]
+    reset_after_seconds: Option<f64>,
+}
+
+impl From<UsageWindow> for Window {
+    fn from(window: UsageWindow) -> Self {
+        Self {
+            used_percent: window.used_percent,
+            window_minutes: window.limit_window_seconds.map(|seconds| seconds / 60.0),
+            reset_at: window.reset_at,
+            reset_after_seconds: window.reset_after_seconds,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -220,6 +282,29 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_usage_page_tells_windows_and_whether_there_is_room() {
+        let page = |reached: bool, credits: bool| {
+            format!(
+                r#"{{"plan_type":"plus","rate_limit":{{"allowed":{},"limit_reached":{reached},
+                "primary_window":{{"used_percent":13,"limit_window_seconds":18000,"reset_at":2000}},"secondary_window":null}},
+                "credits":{{"has_credits":{credits},"unlimited":false,"balance":"0"}}}}"#,
+                !reached
+            )
+        };
+        let read =
+            |reached, credits| Limits::default().with_usage(page(reached, credits).as_bytes(), 1000).unwrap();
+        let (limits, room) = read(false, false);
+        assert!(room);
+        assert_eq!(
+            limits.windows,
+            [LimitWindow { name: None, minutes: 300, used_percent: 13.0, resets_at: Some(2000) }]
+        );
+        assert!(!read(true, false).1);
+        assert!(read(true, true).1, "a limit that credits cover is no limit");
+        assert_eq!(Limits::default().with_usage(b"<html>", 1000), None);
+    }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs

@@ -16,6 +16,8 @@ use crate::attempt::AccountTag;
 const REFUSAL: Duration = Duration::from_secs(60);
 /// A known limit is tried again at most this often before it ends (P6).
 const PROBE: Duration = Duration::from_secs(60);
+/// The usage page is asked at most this often whether there is room again.
+const ASK: Duration = Duration::from_secs(15);
 /// How many threads and refusals are remembered.
 const MANY: usize = 512;
 
@@ -40,6 +42,7 @@ struct Limit {
     failure: Failure,
     ends: Instant,
     tried: Instant,
+    asked: Option<Instant>,
 }
 
 impl Memory {
@@ -120,8 +123,22 @@ impl Memory {
             failure: failure.clone(),
             ends: tried + left.min(Duration::from_secs(40 * 86_400)),
             tried,
+            asked: None,
         };
         self.with(|inner| inner.limits.insert(account.clone(), limit));
+    }
+
+    /// May the usage page be asked whether the limit still holds? The first request after the limit may.
+    pub(crate) fn may_ask(&self, account: &AccountTag) -> bool {
+        let now = Instant::now();
+        self.with(|inner| {
+            let Some(limit) = inner.limits.get_mut(account) else { return false };
+            let due = limit.asked.is_none_or(|asked| now >= asked + ASK);
+            if due {
+                limit.asked = Some(now);
+            }
+            due
+        })
     }
 
     pub(crate) fn forget_limit(&self, account: &AccountTag) {

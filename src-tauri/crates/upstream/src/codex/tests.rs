@@ -310,7 +310,9 @@ async fn an_account_limit_is_answered_locally_until_it_ends_or_is_lifted() {
     for _ in 0..5 {
         assert_eq!(house.ask("a").await.unwrap_err(), limit);
     }
-    assert_eq!(server.requests().len(), 1);
+    let posts = || server.requests().iter().filter(|request| request.method == "POST").count();
+    let asked = || server.requests().iter().filter(|request| request.path.ends_with("/wham/usage")).count();
+    assert_eq!((posts(), asked()), (1, 1), "the usage page is asked once, and says nothing here");
     let limits: Limits = house.client.limits().borrow().clone();
     assert_eq!((limits.windows[0].minutes, limits.windows[0].used_percent), (300, 100.0));
     assert_eq!(limits.plan.as_deref(), Some("plus"));
@@ -318,7 +320,33 @@ async fn an_account_limit_is_answered_locally_until_it_ends_or_is_lifted() {
     tokio::time::advance(Duration::from_secs(61)).await;
     house.ask("b").await.unwrap();
     house.ask("c").await.unwrap();
-    assert_eq!(server.requests().len(), 3, "one that got through lifts the limit");
+    assert_eq!(posts(), 3, "one that got through lifts the limit");
+}
+
+#[tokio::test]
+async fn a_limit_that_the_usage_page_does_not_know_any_more_is_forgotten() {
+    let at = Timestamp::now().as_second() + 3600;
+    let full = json!({"error": {"type": "usage_limit_reached", "message": "x", "resets_at": at}});
+    let posts = AtomicUsize::new(0);
+    let server = Server::start(move |request, _| match request.path.as_str() {
+        "/backend-api/codex/responses" if posts.fetch_add(1, Ordering::SeqCst) == 0 => {
+            json_answer(429, &full.to_string())
+        }
+        "/backend-api/codex/responses" => good(),
+        "/backend-api/wham/usage" => json_answer(
+            200,
+            r#"{"rate_limit":{"allowed":true,"limit_reached":false,"primary_window":{"used_percent":3,"limit_window_seconds":18000}}}"#,
+        ),
+        _ => json_answer(404, "{}"),
+    })
+    .await;
+    let house = house(&server.url, |_| ()).await;
+    assert!(matches!(house.ask("a").await.unwrap_err(), Failure::AccountLimit { .. }));
+    house.ask("b").await.unwrap();
+    let usage: Vec<Request> =
+        server.requests().into_iter().filter(|request| request.path.ends_with("/wham/usage")).collect();
+    assert_eq!(usage.len(), 1);
+    assert!(usage[0].header("authorization").is_some() && usage[0].header("chatgpt-account-id").is_some());
 }
 
 #[tokio::test(start_paused = true)]
