@@ -1,0 +1,58 @@
+//! The golden cases: what a client sends, what must arrive upstream, what the backend says, what the client must get.
+//! Each directory beside this file is one test, run against the real `dragoman serve` (see README.md).
+#![expect(
+    clippy::expect_used,
+    reason = "a test runner fails by panicking; there is nobody to hand an error to"
+)]
+
+mod case;
+mod checks;
+mod diff;
+mod ids;
+mod json;
+mod notes;
+mod placeholder;
+mod run;
+mod script;
+mod upstream;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// Cases that run at once: most of them wait for timers.
+const AT_ONCE: usize = 4;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let update = std::env::var_os("UPDATE").is_some_and(|value| value != "0" && !value.is_empty());
+    let mut trials = checks::trials(update);
+    for directory in directories() {
+        trials.push(trial(&directory, update));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The case directories, in order.
+fn directories() -> Vec<PathBuf> {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
+    let mut directories: Vec<PathBuf> = std::fs::read_dir(home)
+        .expect("read tests/conformance")
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    directories.sort();
+    directories
+}
+
+fn trial(directory: &Path, update: bool) -> Trial {
+    let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let directory = directory.to_owned();
+    Trial::test(name, move || {
+        let case = case::Case::read(&directory)?;
+        run::run(&case, update).map_err(|error| format!("{}\n{error}", case.about).into())
+    })
+}
