@@ -13,7 +13,7 @@ use crate::now::now;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Somebody else has the port.
-    #[error("port {} is in use{}; choose another one with --listen or server.listen", address.port(), owner(holder))]
+    #[error("port {} is in use{}; stop that program, or set server.listen to another port", address.port(), owner(holder))]
     Busy {
         /// Where we wanted to listen.
         address: SocketAddr,
