@@ -69,8 +69,21 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        let tmux =
+            |arguments: &[&str]| Command::new("tmux").args(["-L", &self.socket]).args(arguments).output();
+        let group = tmux(&["display-message", "-p", "-t", "claude", "#{pane_pid}"]);
         // Only this server: it has a socket of its own.
-        let _ = Command::new("tmux").args(["-L", &self.socket, "kill-server"]).output();
+        let _ = tmux(&["kill-server"]);
+        let Ok(group) = group else { return };
+        let group = format!("-{}", String::from_utf8_lossy(&group.stdout).trim());
+        // Claude Code takes a moment to go, and writes to its home until then.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let lives = || {
+            Command::new("kill").args(["-s", "0", "--", &group]).output().is_ok_and(|o| o.status.success())
+        };
+        while group.len() > 1 && lives() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
