@@ -1,4 +1,5 @@
 //! Replays the fuzz corpus (`tests/fuzz/corpus`) as ordinary tests: what once was found stays found.
+#![cfg(test)]
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
@@ -10,8 +11,8 @@ fn replay(target: &str, check: fn(&[u8])) {
     let mut inputs = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
+        println!("{}", path.display()); // shown if a check panics
         let data = std::fs::read(&path).unwrap();
-        println!("{}", path.display());
         check(&data);
         // Every prefix, too: a body may end anywhere.
         for end in 0..data.len().min(2_000) {

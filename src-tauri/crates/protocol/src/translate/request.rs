@@ -145,8 +145,13 @@ fn choice<'a>(
     notes: &mut Notes,
 ) -> Result<Choice<'a>, Failure> {
     let wanted = match &request.tool_choice {
-        _ if tools.is_empty() => None,
         None => None,
+        Some(choice) if tools.is_empty() && choice.kind != ToolChoiceKind::Tool => {
+            if choice.kind == ToolChoiceKind::Any {
+                notes.add(What::Dropped, "tool_choice", "there are no tools to choose from");
+            }
+            None
+        }
         Some(choice) => Some(match (choice.kind, &choice.name) {
             (ToolChoiceKind::Auto, _) => ToolChoice::Auto,
             (ToolChoiceKind::Any, _) => ToolChoice::Required,
