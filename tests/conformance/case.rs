@@ -77,6 +77,9 @@ pub(crate) struct Step {
     pub(crate) times: usize,
     /// The time that all of it may take.
     pub(crate) within: Option<String>,
+    /// The answer ends before the backend's: the upstream connection must be closed within a second.
+    #[serde(default)]
+    pub(crate) cancels: bool,
     /// The client hangs up when this event has come; the upstream connection must be closed within a second.
     pub(crate) hang_up_at: Option<String>,
 }
@@ -142,6 +145,7 @@ impl Case {
             notes: there("notes.json"),
             times: 1,
             within: None,
+            cancels: false,
             hang_up_at: None,
         }
     }

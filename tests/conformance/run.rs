@@ -123,6 +123,9 @@ impl<'a> Runner<'a> {
         };
         let took = begun.elapsed();
         let mut problems = Vec::new();
+        if step.cancels {
+            problems.extend(self.cancelled().await.err());
+        }
         problems.extend(self.asked(step).err());
         for got in &got {
             problems.extend(self.answered(step, got).err());
@@ -181,10 +184,13 @@ impl<'a> Runner<'a> {
             }
         }
         drop(answer);
-        if !self.upstream.gone(ABORT).await {
-            return Err(format!("the upstream connection was still open {ABORT:?} after the client hung up"));
-        }
+        self.cancelled().await?;
         Ok(Got { status, headers, body })
+    }
+
+    async fn cancelled(&self) -> Result<(), String> {
+        let closed = self.upstream.gone(ABORT).await;
+        closed.then_some(()).ok_or_else(|| format!("the upstream connection was still open after {ABORT:?}"))
     }
 
     /// Compares what went upstream.
