@@ -7,7 +7,7 @@ use dragoman_protocol::route::{Dialect, Effort, Route};
 use dragoman_protocol::sse::Decoder;
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Context, Envelope, Names, ResponsesToMessages, ToolOrder, messages_to_responses,
+    Answer, Context, Envelope, Names, ResponsesToMessages, SearchRules, ToolOrder, messages_to_responses,
 };
 use serde::de::IgnoredAny;
 
@@ -87,6 +87,7 @@ pub(crate) fn event(data: &[u8]) {
         names: Names::default(),
         thinking: true,
         stop_sequences: vec!["</x>".to_owned()],
+        search: SearchRules::default(),
         estimate: 1,
     };
     let mut machine = ResponsesToMessages::new(answer.clone());

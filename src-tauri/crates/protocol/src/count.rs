@@ -90,6 +90,8 @@ impl Counter {
                 result.content.as_ref().map_or(0, |content| self.content(content)) + FRAME
             }
             Block::ToolReference(tool) => self.text(&tool.tool_name) + FRAME,
+            Block::ServerToolUse(call) => call.input.map_or(0, |input| self.text(input.get())) + FRAME,
+            Block::WebSearchToolResult(result) => self.text(result.content.get()),
             Block::Unknown { raw, .. } => self.text(raw.get()),
         }
     }
@@ -139,6 +141,8 @@ fn weight(content: &Content<'_>) -> u64 {
                 Block::ToolUse(call) => call.input.map_or(0, |input| input.get().len()) as u64,
                 Block::ToolResult(result) => result.content.as_ref().map_or(0, weight),
                 Block::ToolReference(_) => FRAME * 4,
+                Block::ServerToolUse(call) => call.input.map_or(0, |input| input.get().len()) as u64,
+                Block::WebSearchToolResult(result) => result.content.get().len() as u64,
                 Block::Unknown { raw, .. } => raw.get().len() as u64,
             })
             .sum(),

@@ -28,7 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use activity::{Activity, Finished};
 pub use config::{ClientToken, Config};
 pub use error::Error;
-pub use routes::{Family, Mode, Rules, gateway_id};
+pub use routes::{Family, Mode, Rules, Wants, gateway_id};
 pub use server::{Server, listen};
 
 /// The proxy: everything that requests share. Cheap to clone.

@@ -12,7 +12,9 @@ use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::request as responses;
 use dragoman_protocol::route::Route;
 use dragoman_protocol::surrogates;
-use dragoman_protocol::translate::{Answer, Context, Notes, ToolOrder, Translated, messages_to_responses};
+use dragoman_protocol::translate::{
+    Answer, Context, Notes, SearchRules, ToolOrder, Translated, messages_to_responses,
+};
 use dragoman_upstream::{Attempt, Turn};
 use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -22,6 +24,7 @@ use crate::Proxy;
 use crate::activity::Entry;
 use crate::error::{failure_response, request_id, set_request_id};
 use crate::relay;
+use crate::routes::Wants;
 use crate::threads::Ids;
 
 /// The endpoint.
@@ -77,7 +80,8 @@ impl Exchange {
         }
         let client = &proxy.inner.client;
         let fast = request.speed.as_deref() == Some("fast");
-        let route = rules.route(&client.catalog(), &request.model, fast)?;
+        let wants = Wants { fast, search: request.web_search().is_some() };
+        let route = rules.route(&client.catalog(), &request.model, wants)?;
         let ids = Ids::of(headers, &request);
         let seen = proxy.inner.threads.observe(&ids.thread, &request);
         let attempt = client.plan(&route.model, route.dialect).await?;
@@ -99,6 +103,7 @@ impl Exchange {
             names,
             thinking: request.wants_thinking(),
             stop_sequences: stop_sequences(&request),
+            search: search_rules(&request),
             estimate: seen.estimate,
         };
         let continues = goes_on(&request);
@@ -165,6 +170,15 @@ fn body_of(request: &responses::Request<'_>, size_hint: usize) -> Result<Vec<u8>
 fn stop_sequences(request: &MessagesRequest<'_>) -> Vec<String> {
     let asked = request.stop_sequences.iter().flatten();
     asked.filter(|sequence| !sequence.is_empty()).map(|sequence| sequence.clone().into_owned()).collect()
+}
+
+fn search_rules(request: &MessagesRequest<'_>) -> SearchRules {
+    let Some(tool) = request.web_search() else { return SearchRules::default() };
+    let blocked = tool.blocked_domains.iter().flatten();
+    SearchRules {
+        blocked_domains: blocked.map(|domain| domain.clone().into_owned()).collect(),
+        max_uses: tool.max_uses,
+    }
 }
 
 /// Does this request go on with the user's turn? Then its last message holds tool results (DECISIONS 6). What Claude

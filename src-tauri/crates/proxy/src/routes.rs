@@ -35,6 +35,15 @@ pub enum Mode {
     Passthrough,
 }
 
+/// What a request wants of a model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// The priority tier.
+    pub fast: bool,
+    /// The hosted web search.
+    pub search: bool,
+}
+
 /// The families of Claude's models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
@@ -87,11 +96,11 @@ struct Wish<'n> {
 }
 
 impl Rules {
-    /// The route for a model name. `fast`: the request itself asks for speed.
+    /// The route for a model name and what the request wants beside it.
     ///
     /// # Errors
     /// [`Failure::UnknownModel`] that lists what exists.
-    pub fn route(&self, catalog: &Catalog, name: &str, fast: bool) -> Result<Route, Failure> {
+    pub fn route(&self, catalog: &Catalog, name: &str, wants: Wants) -> Result<Route, Failure> {
         let name = name.trim();
         let name = name.strip_suffix("[1m]").unwrap_or(name); // R63
         let wish = Wish::read(catalog, name);
@@ -107,7 +116,14 @@ impl Rules {
                 None => return Err(unknown(catalog, name)),
             },
         };
-        let fast = fast || wish.fast;
+        // Hosted search exists in the classic dialect only: another model answers such a request (DECISIONS 15).
+        let model = match model.dialect {
+            Dialect::Lite if wants.search => {
+                catalog.listed().find(|model| model.dialect == Dialect::Classic).unwrap_or(model)
+            }
+            Dialect::Lite | Dialect::Classic => model,
+        };
+        let fast = wants.fast || wish.fast;
         Ok(Route {
             model: model.slug.clone(),
             dialect: model.dialect,
@@ -267,7 +283,7 @@ mod tests {
     }
 
     fn route(name: &str) -> (String, Option<Effort>, Option<String>) {
-        let route = Rules::default().route(&catalog(), name, false).unwrap();
+        let route = Rules::default().route(&catalog(), name, Wants::default()).unwrap();
         (route.model, route.suffix_effort, route.tier)
     }
 
@@ -303,10 +319,10 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_an_error_that_lists_what_exists() {
-        let error = Rules::default().route(&catalog(), "gpt-9", false).unwrap_err();
+        let error = Rules::default().route(&catalog(), "gpt-9", Wants::default()).unwrap_err();
         assert!(error.to_string().contains("gpt-6.1-sol, gpt-6-luna"), "{error}");
         let passthrough = Rules { mode: Mode::Passthrough, ..Rules::default() };
-        assert_eq!(passthrough.route(&catalog(), "gpt-9-high", false).unwrap().model, "gpt-9");
+        assert_eq!(passthrough.route(&catalog(), "gpt-9-high", Wants::default()).unwrap().model, "gpt-9");
     }
 
     #[test]
@@ -316,9 +332,23 @@ mod tests {
             default: Some("gpt-6-luna".into()),
             ..Rules::default()
         };
-        let opus = rules.route(&catalog(), "claude-opus-5-5", false).unwrap();
+        let opus = rules.route(&catalog(), "claude-opus-5-5", Wants::default()).unwrap();
         assert_eq!((opus.model.as_str(), opus.suffix_effort), ("gpt-5.5", Some(Effort::High)));
-        assert_eq!(rules.route(&catalog(), "claude-sonnet-5-5", false).unwrap().model, "gpt-6-luna");
+        assert_eq!(
+            rules.route(&catalog(), "claude-sonnet-5-5", Wants::default()).unwrap().model,
+            "gpt-6-luna"
+        );
+    }
+
+    #[test]
+    fn a_search_goes_to_a_model_that_can_search() {
+        let mut catalog = catalog();
+        let search = Wants { search: true, ..Wants::default() };
+        let slug =
+            |catalog: &Catalog| Rules::default().route(catalog, "claude-opus-5-5", search).unwrap().model;
+        assert_eq!(slug(&catalog), "gpt-6.1-sol", "there is none: translation says so");
+        catalog.models[3].dialect = Dialect::Classic;
+        assert_eq!(slug(&catalog), "gpt-5.5");
     }
 
     #[test]

@@ -27,6 +27,10 @@ wire_enum! {
         "tool_result" => ToolResult(ToolResultBlock<'a>),
         /// "This tool can be called from now on" (M03).
         "tool_reference" => ToolReference(ToolReferenceBlock<'a>),
+        /// A search that was made for the client, replayed.
+        "server_tool_use" => ServerToolUse(ServerToolUseBlock<'a>),
+        /// What it found.
+        "web_search_tool_result" => WebSearchToolResult(WebSearchToolResultBlock<'a>),
     }
 }
 
@@ -196,4 +200,41 @@ pub struct ToolReferenceBlock<'a> {
     /// The tool.
     #[serde(borrow, default)]
     pub tool_name: Cow<'a, str>,
+}
+
+/// `server_tool_use`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ServerToolUseBlock<'a> {
+    /// The server's tool.
+    #[serde(borrow, default)]
+    pub name: Cow<'a, str>,
+    /// The arguments.
+    #[serde(borrow, default)]
+    pub input: Option<&'a RawValue>,
+}
+
+/// `web_search_tool_result`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct WebSearchToolResultBlock<'a> {
+    /// A list of pages, or an error object.
+    #[serde(borrow)]
+    pub content: &'a RawValue,
+}
+
+/// A page of a replayed search.
+#[derive(Debug, Clone, Deserialize)]
+pub struct WebSearchPage<'a> {
+    /// Its title.
+    #[serde(borrow, default)]
+    pub title: Cow<'a, str>,
+    /// Its address.
+    #[serde(borrow, default)]
+    pub url: Cow<'a, str>,
+}
+
+impl WebSearchToolResultBlock<'_> {
+    /// The pages; `None` if the search failed.
+    pub fn pages(&self) -> Option<Vec<WebSearchPage<'_>>> {
+        serde_json::from_str(self.content.get()).ok()
+    }
 }

@@ -134,6 +134,84 @@ pub enum BlockStart<'a> {
         /// Empty object.
         input: EmptyObject,
     },
+    /// A search that was made for the client.
+    ServerToolUse {
+        /// `srvtoolu_…`.
+        id: &'a str,
+        /// `web_search`.
+        name: &'static str,
+        /// Empty object.
+        input: EmptyObject,
+    },
+    /// What it found: complete here, no delta follows.
+    WebSearchToolResult {
+        /// The search.
+        tool_use_id: &'a str,
+        /// The results, or why there are none.
+        content: SearchContent,
+    },
+}
+
+/// The content of a search's result.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum SearchContent {
+    /// Pages.
+    Results(Vec<SearchResult>),
+    /// Why there are none.
+    Error(SearchError),
+}
+
+/// A page.
+#[derive(Debug, Clone, Serialize)]
+pub struct SearchResult {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: String,
+    url: String,
+    /// Clients replay it and read nothing from it.
+    encrypted_content: &'static str,
+    page_age: Option<String>,
+}
+
+impl SearchResult {
+    /// A page by title and address.
+    pub fn new(title: String, url: String) -> Self {
+        Self { kind: "web_search_result", title, url, encrypted_content: "", page_age: None }
+    }
+}
+
+/// A search that failed.
+#[derive(Debug, Clone, Serialize)]
+pub struct SearchError {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    error_code: &'static str,
+}
+
+impl SearchError {
+    /// By its code: `unavailable`, `max_uses_exceeded`.
+    pub fn new(error_code: &'static str) -> Self {
+        Self { kind: "web_search_tool_result_error", error_code }
+    }
+}
+
+/// What a text is based on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Citation {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    url: String,
+    title: String,
+    encrypted_index: &'static str,
+    cited_text: String,
+}
+
+impl Citation {
+    /// A page, and the text that it supports.
+    pub fn new(url: String, title: String, cited_text: String) -> Self {
+        Self { kind: "web_search_result_location", url, title, encrypted_index: "", cited_text }
+    }
 }
 
 /// `{}`.
@@ -163,6 +241,11 @@ pub enum Delta<'a> {
     InputJsonDelta {
         /// A piece of JSON, as a string.
         partial_json: JsonStr<'a>,
+    },
+    /// Of a text block.
+    CitationsDelta {
+        /// One citation.
+        citation: Citation,
     },
 }
 
@@ -202,6 +285,16 @@ pub struct Usage {
     pub cache_read_input_tokens: u64,
     /// Output, reasoning included.
     pub output_tokens: u64,
+    /// Searches, where there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_tool_use: Option<ServerToolUse>,
+}
+
+/// What was done for the client beside the model's own work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ServerToolUse {
+    /// Searches that were made (S25).
+    pub web_search_requests: u64,
 }
 
 impl From<crate::openai::event::Usage> for Usage {
@@ -215,6 +308,7 @@ impl From<crate::openai::event::Usage> for Usage {
             cache_creation_input_tokens: written,
             cache_read_input_tokens: cached,
             output_tokens: usage.output_tokens,
+            server_tool_use: None,
         }
     }
 }
@@ -259,9 +353,29 @@ pub struct Message {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum MessageBlock {
-    Text { text: String },
-    Thinking { thinking: String, signature: String },
-    ToolUse { id: String, name: String, input: Box<RawValue> },
+    Text {
+        text: String,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        citations: Vec<Citation>,
+    },
+    Thinking {
+        thinking: String,
+        signature: String,
+    },
+    ToolUse {
+        id: String,
+        name: String,
+        input: Box<RawValue>,
+    },
+    ServerToolUse {
+        id: String,
+        name: &'static str,
+        input: Box<RawValue>,
+    },
+    WebSearchToolResult {
+        tool_use_id: String,
+        content: SearchContent,
+    },
 }
 
 impl MessageSink {
@@ -286,7 +400,9 @@ impl Sink for MessageSink {
             }
             StreamEvent::ContentBlockStart { content_block, .. } => {
                 self.message.content.push(match content_block {
-                    BlockStart::Text { .. } => MessageBlock::Text { text: String::new() },
+                    BlockStart::Text { .. } => {
+                        MessageBlock::Text { text: String::new(), citations: Vec::new() }
+                    }
                     BlockStart::Thinking { .. } => {
                         MessageBlock::Thinking { thinking: String::new(), signature: String::new() }
                     }
@@ -295,10 +411,21 @@ impl Sink for MessageSink {
                         name: name.to_owned(),
                         input: RawValue::NULL.to_owned(),
                     },
+                    BlockStart::ServerToolUse { id, name, .. } => MessageBlock::ServerToolUse {
+                        id: id.to_owned(),
+                        name,
+                        input: RawValue::NULL.to_owned(),
+                    },
+                    BlockStart::WebSearchToolResult { tool_use_id, content } => {
+                        MessageBlock::WebSearchToolResult { tool_use_id: tool_use_id.to_owned(), content }
+                    }
                 });
             }
             StreamEvent::ContentBlockDelta { delta, .. } => match (self.message.content.last_mut(), delta) {
-                (Some(MessageBlock::Text { text }), Delta::TextDelta { text: piece }) => {
+                (Some(MessageBlock::Text { citations, .. }), Delta::CitationsDelta { citation }) => {
+                    citations.push(citation);
+                }
+                (Some(MessageBlock::Text { text, .. }), Delta::TextDelta { text: piece }) => {
                     text.push_str(&piece.to_text());
                 }
                 (Some(MessageBlock::Thinking { thinking, .. }), Delta::ThinkingDelta { thinking: piece }) => {
@@ -310,14 +437,20 @@ impl Sink for MessageSink {
                 ) => {
                     whole.clone_into(signature);
                 }
-                (Some(MessageBlock::ToolUse { .. }), Delta::InputJsonDelta { partial_json }) => {
+                (
+                    Some(MessageBlock::ToolUse { .. } | MessageBlock::ServerToolUse { .. }),
+                    Delta::InputJsonDelta { partial_json },
+                ) => {
                     self.partial_json.push_str(&partial_json.to_text());
                 }
                 _ => {}
             },
             StreamEvent::ContentBlockStop { .. } => {
                 let json = std::mem::take(&mut self.partial_json);
-                if let Some(MessageBlock::ToolUse { name, input, .. }) = self.message.content.last_mut() {
+                let last = self.message.content.last_mut();
+                if let Some(MessageBlock::ServerToolUse { input, .. }) = last {
+                    *input = RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned());
+                } else if let Some(MessageBlock::ToolUse { name, input, .. }) = last {
                     match RawValue::from_string(json) {
                         Ok(whole) => *input = whole,
                         Err(_) => {

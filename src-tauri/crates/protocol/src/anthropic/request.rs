@@ -140,12 +140,31 @@ pub struct Tool<'a> {
     /// The JSON Schema of its input.
     #[serde(borrow, default)]
     pub input_schema: Option<&'a RawValue>,
+    /// Web search: how many searches at the most.
+    #[serde(default)]
+    pub max_uses: Option<u64>,
+    /// Web search: only these domains.
+    #[serde(borrow, default)]
+    pub allowed_domains: Option<Vec<Cow<'a, str>>>,
+    /// Web search: none of these domains.
+    #[serde(borrow, default)]
+    pub blocked_domains: Option<Vec<Cow<'a, str>>>,
+    /// Web search: where the user is. Both protocols use the same object.
+    #[serde(borrow, default)]
+    pub user_location: Option<&'a RawValue>,
 }
 
 impl Tool<'_> {
     /// True for a tool that the API's own servers would run.
     pub fn is_server_tool(&self) -> bool {
         self.input_schema.is_none() && self.kind.as_deref().is_some_and(|kind| kind != "custom")
+    }
+}
+
+impl Tool<'_> {
+    /// True for the API's web search.
+    pub fn is_web_search(&self) -> bool {
+        self.is_server_tool() && self.kind.as_deref().is_some_and(|kind| kind.starts_with("web_search"))
     }
 }
 
@@ -239,6 +258,11 @@ impl<'a> MessagesRequest<'a> {
             return Err(Failure::invalid("messages", "at least one message is required"));
         }
         Ok(request)
+    }
+
+    /// The web search tool, if it is offered.
+    pub fn web_search(&self) -> Option<&Tool<'a>> {
+        self.tools.iter().find(|tool| tool.is_web_search())
     }
 
     /// Is thinking wanted in the answer?

@@ -18,6 +18,8 @@ wire_enum! {
         "reasoning" => Reasoning(OutputReasoning<'a>),
         /// A call of a client's function.
         "function_call" => FunctionCall(OutputCall<'a>),
+        /// A search that the backend made.
+        "web_search_call" => WebSearchCall(OutputSearch<'a>),
     }
 }
 
@@ -48,6 +50,9 @@ pub struct OutputText<'a> {
     /// The text.
     #[serde(borrow)]
     pub text: JsonStr<'a>,
+    /// What it is based on.
+    #[serde(borrow, default)]
+    pub annotations: Vec<Annotation<'a>>,
 }
 
 /// `refusal`.
@@ -100,6 +105,73 @@ pub struct OutputCall<'a> {
     pub status: Option<Cow<'a, str>>,
 }
 
+wire_enum! {
+    /// A note on a part of a text.
+    pub enum Annotation<'a> {
+        /// It comes from this page.
+        "url_citation" => UrlCitation(UrlCitation<'a>),
+    }
+}
+
+/// `url_citation`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct UrlCitation<'a> {
+    /// The page.
+    #[serde(borrow)]
+    pub url: Cow<'a, str>,
+    /// Its title.
+    #[serde(borrow, default)]
+    pub title: Cow<'a, str>,
+    /// First character of the cited text, counted in characters.
+    #[serde(default)]
+    pub start_index: usize,
+    /// Behind its last one.
+    #[serde(default)]
+    pub end_index: usize,
+}
+
+/// `web_search_call`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OutputSearch<'a> {
+    /// The item's id.
+    #[serde(borrow, default)]
+    pub id: Cow<'a, str>,
+    /// `completed`, `in_progress`, `failed`.
+    #[serde(borrow, default)]
+    pub status: Cow<'a, str>,
+    /// What was done.
+    #[serde(borrow, default)]
+    pub action: Option<SearchAction<'a>>,
+}
+
+/// `action` of a search: `search`, `open_page`, `find_in_page`, each with its own members.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct SearchAction<'a> {
+    /// What was searched for.
+    #[serde(borrow, default)]
+    pub query: Option<Cow<'a, str>>,
+    /// The same, several at once.
+    #[serde(borrow, default)]
+    pub queries: Option<Vec<Cow<'a, str>>>,
+    /// The page that was opened.
+    #[serde(borrow, default)]
+    pub url: Option<Cow<'a, str>>,
+    /// What was found; only if it was asked for (`web_search_call.action.sources`).
+    #[serde(borrow, default)]
+    pub sources: Option<Vec<SearchSource<'a>>>,
+}
+
+/// A page that was found.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SearchSource<'a> {
+    /// Its address.
+    #[serde(borrow, default)]
+    pub url: Cow<'a, str>,
+    /// Its title, where it is told.
+    #[serde(borrow, default)]
+    pub title: Option<Cow<'a, str>>,
+}
+
 impl OutputItem<'_> {
     /// The item's id, empty if it has none.
     pub fn id(&self) -> Cow<'_, str> {
@@ -107,6 +179,7 @@ impl OutputItem<'_> {
             Self::Message(item) => Cow::Borrowed(&item.id),
             Self::Reasoning(item) => Cow::Borrowed(&item.id),
             Self::FunctionCall(item) => Cow::Borrowed(&item.id),
+            Self::WebSearchCall(item) => Cow::Borrowed(&item.id),
             Self::Unknown { raw, .. } => id_of(raw),
         }
     }

@@ -24,7 +24,7 @@ pub struct Request<'a> {
     pub input: Vec<InputItem<'a>>,
     /// Classic only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tools: Vec<Tool<'a>>,
+    pub tools: Vec<ToolDefinition<'a>>,
     /// How to choose among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_choice: Option<ToolChoice<'a>>,
@@ -218,6 +218,39 @@ impl Serialize for Arguments<'_> {
             Self::Empty => serializer.serialize_str("{}"),
         }
     }
+}
+
+/// A tool of the classic dialect: hosted ones exist only there.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum ToolDefinition<'a> {
+    /// One of the client's.
+    Function(Tool<'a>),
+    /// The backend's own web search.
+    WebSearch(WebSearch<'a>),
+}
+
+/// The hosted web search (`upstream.md` §b.5).
+#[derive(Debug, Serialize)]
+pub struct WebSearch<'a> {
+    /// Always `web_search`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Live results, not cached ones.
+    pub external_web_access: bool,
+    /// Which domains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filters: Option<SearchFilters<'a>>,
+    /// Where the user is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_location: Option<&'a RawValue>,
+}
+
+/// `filters` of the web search.
+#[derive(Debug, Serialize)]
+pub struct SearchFilters<'a> {
+    /// Only these.
+    pub allowed_domains: Vec<Cow<'a, str>>,
 }
 
 /// A function the model may call.

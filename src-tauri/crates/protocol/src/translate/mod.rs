@@ -15,5 +15,5 @@ mod tools;
 pub use envelope::Envelope;
 pub use notes::{Note, Notes, What};
 pub use request::{Context, Translated, messages_to_responses};
-pub use response::{Answer, ResponsesToMessages};
+pub use response::{Answer, ResponsesToMessages, SearchRules};
 pub use tools::{Names, ToolOrder};

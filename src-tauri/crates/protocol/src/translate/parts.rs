@@ -8,7 +8,9 @@ use serde_json::value::RawValue;
 
 use super::content::{Place, Writer};
 use super::notes::What;
-use crate::anthropic::block::{Block, DocumentBlock, ImageBlock, Source, ToolResultBlock};
+use crate::anthropic::block::{
+    Block, DocumentBlock, ImageBlock, Source, ToolResultBlock, WebSearchToolResultBlock,
+};
 use crate::anthropic::request::Content;
 use crate::failure::Failure;
 use crate::json::JsonStr;
@@ -131,6 +133,10 @@ impl<'a> Writer<'a, '_> {
                 self.pairs.results.pop_front();
                 self.result_parts(result, place)?
             }
+            Block::ServerToolUse(call) => {
+                vec![text(format!("[{}] {}", call.name, call.input.map_or("", RawValue::get)))]
+            }
+            Block::WebSearchToolResult(result) => vec![text(found(result))],
             Block::Unknown { kind, raw } => vec![self.describe(kind, Some(raw), place)],
         })
     }
@@ -232,6 +238,15 @@ impl<'a> Writer<'a, '_> {
         );
         text(format!("[The {what} with the file id {file_id}, which can't be read here]"))
     }
+}
+
+/// A replayed search in words: the backend has no item for results that it did not find itself (R45).
+fn found(result: &WebSearchToolResultBlock<'_>) -> String {
+    let Some(pages) = result.pages() else {
+        return format!("[The web search failed] {}", result.content.get());
+    };
+    let lines: Vec<String> = pages.iter().map(|page| format!("- {}: {}", page.title, page.url)).collect();
+    format!("[Found on the web]\n{}", lines.join("\n"))
 }
 
 /// A quick look at a text before anybody reads it as JSON.

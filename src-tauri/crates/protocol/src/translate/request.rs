@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::request::{
     InputItem, InputPart, JsonSchemaFormat, Reasoning, Request, Role, Schema, TextControl, ToolChoice,
+    ToolDefinition,
 };
 use crate::route::{Dialect, Effort, Route};
 
@@ -58,8 +59,16 @@ pub fn messages_to_responses<'a>(
     let pairs = Pairs::of(request, &mut notes);
     let mut tools = Tools::of(request, context.tools, &mut notes)?;
     let names = std::mem::take(&mut tools.names);
+    if dialect == Dialect::Lite && tools.search.is_some() {
+        return Err(Failure::Invalid {
+            message: format!("{} can't search the web, and no model that can is available", route.model),
+            param: None,
+        });
+    }
+    let searches = tools.search.is_some();
     let choice = choice(request, &tools, dialect, &mut notes)?;
     let has_tools = !tools.is_empty();
+    let search = tools.search.take();
     let one_call_at_a_time =
         request.tool_choice.as_ref().is_some_and(|choice| choice.disable_parallel_tool_use);
 
@@ -69,7 +78,11 @@ pub fn messages_to_responses<'a>(
     let mut batches = tools.batches.into_iter().peekable();
     let mut classic_tools = Vec::new();
     match dialect {
-        Dialect::Classic => classic_tools.extend(batches.by_ref().flat_map(|(_, tools)| tools)),
+        Dialect::Classic => {
+            let functions = batches.by_ref().flat_map(|(_, tools)| tools).map(ToolDefinition::Function);
+            classic_tools.extend(functions);
+            classic_tools.extend(search.map(ToolDefinition::WebSearch));
+        }
         Dialect::Lite => {
             if let Some((_, tools)) = batches.next_if(|(messages, _)| *messages == 0) {
                 writer.items.push(InputItem::AdditionalTools { role: Role::Developer, tools });
@@ -84,7 +97,8 @@ pub fn messages_to_responses<'a>(
         writer.message(m, message, loaded)?;
     }
     let mut input = writer.items;
-    if let (Dialect::Lite, Some(line)) = (dialect, choice.line) {
+    input.extend(blocked_domains(request).map(|line| message(Role::Developer, line)));
+    if let Some(line) = choice.line {
         input.push(message(Role::Developer, line));
     }
     if !input.iter().any(|item| !matches!(item, InputItem::AdditionalTools { .. })) {
@@ -108,7 +122,11 @@ pub fn messages_to_responses<'a>(
         },
         store: false,
         stream: true,
-        include: &["reasoning.encrypted_content"],
+        include: if searches {
+            &["reasoning.encrypted_content", "web_search_call.action.sources"]
+        } else {
+            &["reasoning.encrypted_content"]
+        },
         service_tier: route.tier.as_deref(),
         prompt_cache_key: context.thread,
         text: text(request, route, &mut notes),
@@ -161,6 +179,14 @@ fn choice<'a>(
             }
             (ToolChoiceKind::Tool, Some(name)) => {
                 let upstream = upstream_name(name);
+                let only_search = tools.search.is_some() && tools.batches.is_empty();
+                if tools.search.is_some() && name == "web_search" && !tools.has(&upstream) {
+                    // The hosted tool can't be named; alone, it can be required (R42).
+                    return Ok(Choice {
+                        choice: Some(if only_search { ToolChoice::Required } else { ToolChoice::Auto }),
+                        line: (!only_search).then(|| "Search the web before you answer.".to_owned()),
+                    });
+                }
                 if !tools.has(&upstream) {
                     let message = format_args!("there is no tool {name:?} in tools");
                     return Err(Failure::invalid("tool_choice.name", message));
@@ -182,6 +208,12 @@ fn choice<'a>(
         notes.add(What::Adjusted, "tool_choice", "this model takes it as a sentence only");
     }
     Ok(Choice { choice: Some(ToolChoice::Auto), line })
+}
+
+/// The domains that a search must leave out, in words: the backend has no setting for it (R41).
+fn blocked_domains(request: &MessagesRequest<'_>) -> Option<String> {
+    let blocked = request.web_search()?.blocked_domains.as_ref().filter(|domains| !domains.is_empty())?;
+    Some(format!("When you search the web, do not use results from these domains: {}.", blocked.join(", ")))
 }
 
 /// The effort (DECISIONS 5), clamped to what the catalog lists.

@@ -14,7 +14,7 @@ use super::envelope::short_hash;
 use super::notes::{Notes, What};
 use crate::anthropic::request::{MessagesRequest, Tool as ClientTool};
 use crate::failure::Failure;
-use crate::openai::request::{Schema, Tool};
+use crate::openai::request::{Schema, SearchFilters, Tool, WebSearch};
 
 /// The longest name the backend takes.
 const MAX_NAME: usize = 64;
@@ -79,6 +79,8 @@ pub(super) struct Tools<'a> {
     pub(super) batches: Vec<(usize, Vec<Tool<'a>>)>,
     /// Renamed ones.
     pub(super) names: Names,
+    /// The hosted search, if it is offered.
+    pub(super) search: Option<WebSearch<'a>>,
 }
 
 impl<'a> Tools<'a> {
@@ -90,8 +92,13 @@ impl<'a> Tools<'a> {
         notes: &mut Notes,
     ) -> Result<Self, Failure> {
         let mut names = Names::default();
+        let mut search = None;
         let mut ready: HashMap<&str, (usize, Tool<'a>)> = HashMap::new();
         for (t, tool) in request.tools.iter().enumerate() {
+            if tool.is_web_search() {
+                search = Some(web_search(tool, t, notes));
+                continue;
+            }
             if tool.is_server_tool() {
                 return Err(Failure::invalid(
                     format!("tools.{t}"),
@@ -141,15 +148,30 @@ impl<'a> Tools<'a> {
                 _ => batches.insert(0, (0, rest.collect())),
             }
         }
-        Ok(Self { batches, names })
+        Ok(Self { batches, names, search })
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
+        self.batches.is_empty() && self.search.is_none()
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.batches.iter().flat_map(|(_, tools)| tools).any(|tool| tool.name == name)
+    }
+}
+
+/// The hosted search (R39). What it can't do is said in words or noted (R41).
+fn web_search<'a>(tool: &ClientTool<'a>, t: usize, notes: &mut Notes) -> WebSearch<'a> {
+    let allowed = tool.allowed_domains.clone().filter(|domains| !domains.is_empty());
+    if tool.blocked_domains.as_ref().is_some_and(|domains| !domains.is_empty()) {
+        let detail = "a sentence to the model and a filter here; the backend has no such setting";
+        notes.add(What::Adjusted, format!("tools.{t}.blocked_domains"), detail);
+    }
+    WebSearch {
+        kind: "web_search",
+        external_web_access: true,
+        filters: allowed.map(|allowed_domains| SearchFilters { allowed_domains }),
+        user_location: tool.user_location.filter(|location| location.get() != "null"),
     }
 }
 

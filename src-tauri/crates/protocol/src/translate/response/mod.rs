@@ -8,6 +8,7 @@
 //! end of input without a terminal event is an error. Not here: time, pings, the HTTP status (proxy).
 
 mod cutter;
+mod search;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -17,11 +18,13 @@ use std::collections::{HashSet, VecDeque};
 
 use super::notes::{Notes, What};
 use super::tools::Names;
-use crate::anthropic::event::{MessageHead, Sink, StopDelta, StopReason, StreamEvent, Usage};
+use crate::anthropic::event::{MessageHead, ServerToolUse, Sink, StopDelta, StopReason, StreamEvent, Usage};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::event::{Event, Place, Response};
 use crate::openai::item::OutputItem;
+pub use search::SearchRules;
+use search::Searches;
 use slot::{Blocks, Kind, Slot};
 
 /// What the answer's head and signatures are made of.
@@ -41,6 +44,8 @@ pub struct Answer {
     pub thinking: bool,
     /// Where the client wants the answer cut (M09).
     pub stop_sequences: Vec<String>,
+    /// What the client allows a search to do.
+    pub search: SearchRules,
     /// Input tokens, estimated, for `message_start` (S29).
     pub estimate: u64,
 }
@@ -52,6 +57,7 @@ pub struct ResponsesToMessages {
     expect: Expect,
     queue: VecDeque<Slot>,
     blocks: Blocks,
+    searches: Searches,
     /// Items that are through: their repetition in `response.completed` says nothing new.
     done_ids: HashSet<String>,
     done_indices: HashSet<u64>,
@@ -79,6 +85,7 @@ impl ResponsesToMessages {
             expect: Expect::Start,
             queue: VecDeque::new(),
             blocks: Blocks::default(),
+            searches: Searches::default(),
             done_ids: HashSet::new(),
             done_indices: HashSet::new(),
             refused: false,
@@ -266,7 +273,7 @@ impl ResponsesToMessages {
         let Some(index) = self.slot(place, item) else { return Ok(()) };
         let slot = &mut self.queue[index];
         slot.learn(item);
-        slot.complete(item, &mut self.notes)?;
+        slot.complete(item, &mut self.searches, &mut self.notes)?;
         self.advance(sink);
         Ok(())
     }
@@ -287,7 +294,7 @@ impl ResponsesToMessages {
                 self.open(sink);
             }
             let Some(front) = self.queue.front_mut() else { break };
-            front.send(&mut self.blocks, &self.answer, &mut self.notes, sink);
+            front.send(&mut self.blocks, &self.answer, &mut self.searches, &mut self.notes, sink);
             if !front.done {
                 break;
             }
@@ -318,7 +325,11 @@ impl ResponsesToMessages {
     }
 
     fn end(&mut self, response: &Response<'_>, reason: StopReason, sink: &mut impl Sink) {
-        self.usage = Some(response.usage.map(Usage::from).unwrap_or_default());
+        let mut usage = response.usage.map(Usage::from).unwrap_or_default();
+        if self.searches.made > 0 {
+            usage.server_tool_use = Some(ServerToolUse { web_search_requests: self.searches.made });
+        }
+        self.usage = Some(usage);
         if let Some(sequence) = self.blocks.met.take() {
             return self.stop(StopReason::StopSequence, Some(sequence), sink);
         }

@@ -4,7 +4,8 @@ use super::super::envelope::Envelope;
 use super::super::notes::{Notes, What};
 use super::Answer;
 use super::cutter::Cutter;
-use crate::anthropic::event::{BlockStart, Delta, EmptyObject, Sink, StreamEvent};
+use super::search::{Search, Searches};
+use crate::anthropic::event::{BlockStart, Citation, Delta, EmptyObject, Sink, StreamEvent};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::item::{OutputItem, OutputPart};
@@ -23,18 +24,18 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    fn start(&mut self, content_block: BlockStart<'_>, sink: &mut impl Sink) {
+    pub(super) fn start(&mut self, content_block: BlockStart<'_>, sink: &mut impl Sink) {
         self.stop(sink);
         sink.event(StreamEvent::ContentBlockStart { index: self.next, content_block });
         self.open = true;
     }
 
-    fn delta(&mut self, delta: Delta<'_>, sink: &mut impl Sink) {
+    pub(super) fn delta(&mut self, delta: Delta<'_>, sink: &mut impl Sink) {
         self.sent += match &delta {
             Delta::TextDelta { text } => text.raw_len(),
             Delta::ThinkingDelta { thinking } => thinking.raw_len(),
             Delta::InputJsonDelta { partial_json } => partial_json.raw_len(),
-            Delta::SignatureDelta { .. } => 0,
+            Delta::SignatureDelta { .. } | Delta::CitationsDelta { .. } => 0,
         };
         sink.event(StreamEvent::ContentBlockDelta { index: self.next, delta });
     }
@@ -57,6 +58,8 @@ pub(super) enum Kind {
     Reasoning,
     /// A `tool_use` block.
     Call,
+    /// A search and its result; waits for the end of the answer.
+    Search,
     /// A sentence that names it (S66).
     Other,
 }
@@ -67,6 +70,7 @@ impl Kind {
             OutputItem::Message(_) => Self::Message,
             OutputItem::Reasoning(_) => Self::Reasoning,
             OutputItem::FunctionCall(_) => Self::Call,
+            OutputItem::WebSearchCall(_) => Self::Search,
             OutputItem::Unknown { .. } => Self::Other,
         }
     }
@@ -89,6 +93,9 @@ pub(super) struct Slot {
     encrypted_content: Option<String>,
     started: bool,
     cutter: Cutter,
+    search: Option<Search>,
+    /// What each part cites.
+    citations: Vec<(u64, Citation)>,
     /// The part of the last piece sent.
     sent_part: Option<u64>,
     /// Nothing more will come.
@@ -111,6 +118,8 @@ impl Slot {
             encrypted_content: None,
             started: false,
             cutter: Cutter::default(),
+            search: None,
+            citations: Vec::new(),
             sent_part: None,
             done: false,
             whole: false,
@@ -146,6 +155,7 @@ impl Slot {
                     self.encrypted_content = Some(text.to_owned());
                 }
             }
+            OutputItem::WebSearchCall(call) => self.search = Some(Search::of(call)),
             OutputItem::Message(_) => {}
             OutputItem::Unknown { kind, .. } => kind.clone_into_string(&mut self.name),
         }
@@ -205,12 +215,21 @@ impl Slot {
     }
 
     /// The item, whole.
-    pub(super) fn complete(&mut self, item: &OutputItem<'_>, notes: &mut Notes) -> Result<(), Failure> {
+    pub(super) fn complete(
+        &mut self,
+        item: &OutputItem<'_>,
+        searches: &mut Searches,
+        notes: &mut Notes,
+    ) -> Result<(), Failure> {
         match item {
             OutputItem::Message(message) => {
                 for (part, content) in message.content.iter().enumerate() {
                     match content {
-                        OutputPart::Text(text) => self.complete_part(part as u64, &text.text),
+                        OutputPart::Text(text) => {
+                            self.complete_part(part as u64, &text.text);
+                            let cited = searches.citations(text);
+                            self.citations.extend(cited.into_iter().map(|cited| (part as u64, cited)));
+                        }
                         OutputPart::Refusal(refusal) => self.complete_part(part as u64, &refusal.refusal),
                         OutputPart::Unknown { kind, raw } => {
                             notes.add(What::Described, "response.output", format!("a part of type {kind}"));
@@ -230,6 +249,8 @@ impl Slot {
                 }
                 return self.end(call.status.as_deref() != Some("incomplete"));
             }
+            // Its titles are still to come: it is through when the answer is.
+            OutputItem::WebSearchCall(_) => return Ok(()),
             OutputItem::Unknown { .. } => {}
         }
         self.end(true)
@@ -269,7 +290,7 @@ impl Slot {
                 answer.thinking && (!self.waiting.is_empty() || self.done && self.encrypted_content.is_some())
             }
             Kind::Call => self.can_start(),
-            Kind::Other => self.done,
+            Kind::Search | Kind::Other => self.done,
         }
     }
 
@@ -283,6 +304,7 @@ impl Slot {
         &mut self,
         blocks: &mut Blocks,
         answer: &Answer,
+        searches: &mut Searches,
         notes: &mut Notes,
         sink: &mut impl Sink,
     ) {
@@ -291,6 +313,7 @@ impl Slot {
                 self.send_waiting(blocks, answer, sink);
                 if self.done {
                     self.flush_text(blocks, sink);
+                    self.cite(blocks, sink);
                 }
             }
             Kind::Reasoning if answer.thinking => self.send_thinking(blocks, answer, sink),
@@ -301,6 +324,11 @@ impl Slot {
                 }
             }
             Kind::Call => self.send_call(blocks, answer, sink),
+            Kind::Search => {
+                if let Some(search) = self.search.take_if(|_| self.done) {
+                    search.send(&self.id, self.whole, &answer.search, searches, blocks, sink);
+                }
+            }
             Kind::Other if self.done => {
                 notes.add(What::Described, "response.output", format!("an item of type {}", self.name));
                 let sentence = format!("[The model produced an item of type {}]", self.name);
@@ -321,7 +349,7 @@ impl Slot {
                 Kind::Message => true,
                 Kind::Reasoning => answer.thinking,
                 Kind::Call => self.can_start(),
-                Kind::Other => false,
+                Kind::Search | Kind::Other => false,
             }
     }
 
@@ -340,6 +368,7 @@ impl Slot {
             Kind::Message => {
                 if next_part {
                     self.flush_text(blocks, sink);
+                    self.cite(blocks, sink);
                     self.started = false;
                 }
                 if answer.stop_sequences.is_empty() {
@@ -361,7 +390,7 @@ impl Slot {
                 self.start_call(blocks, answer, sink);
                 blocks.delta(Delta::InputJsonDelta { partial_json: piece }, sink);
             }
-            Kind::Other => {}
+            Kind::Search | Kind::Other => {}
         }
     }
 
@@ -381,6 +410,14 @@ impl Slot {
         let held = self.cutter.finish();
         if blocks.met.is_none() {
             self.send_text(JsonStr::from(held), blocks, sink);
+        }
+    }
+
+    /// The citations of the part that was sent last. They belong into its block.
+    fn cite(&mut self, blocks: &mut Blocks, sink: &mut impl Sink) {
+        let (Some(sent), true) = (self.sent_part, self.started) else { return };
+        for (_, citation) in self.citations.extract_if(.., |(part, _)| *part == sent) {
+            blocks.delta(Delta::CitationsDelta { citation }, sink);
         }
     }
 

@@ -17,6 +17,7 @@ fn answer(thinking: bool) -> Answer {
         names: Names::default(),
         thinking,
         stop_sequences: Vec::new(),
+        search: SearchRules::default(),
         estimate: 7,
     }
 }
@@ -369,4 +370,96 @@ fn a_stop_sequence_ends_the_message_and_nothing_follows() {
     assert_eq!(blocks, [json!({"type":"text","text":"<block>no"})]);
     assert_eq!(stop_reason.as_deref(), Some("stop_sequence"));
     assert_eq!(sent[sent.len() - 2]["delta"]["stop_sequence"], "</block>");
+}
+
+/// A search, an answer that cites it behind an emoji, and what is asked of the client's rules.
+fn searching(rules: SearchRules, calls: &[Value], text: &str, cited: &str) -> (Value, Vec<Value>) {
+    let start = text.chars().count() - cited.chars().count();
+    let annotation = json!({"type":"url_citation","url":"https://tauri.app/","title":"Tauri","start_index":start,"end_index":text.chars().count()});
+    let mut events: Vec<Value> = Vec::new();
+    for (i, call) in calls.iter().enumerate() {
+        events.push(json!({"type":"response.output_item.added","output_index":i,"item":{"type":"web_search_call","id":call["id"],"status":"in_progress"}}));
+        events.push(json!({"type":"response.output_item.done","output_index":i,"item":call}));
+    }
+    let n = calls.len();
+    events.push(json!({"type":"response.output_text.delta","item_id":"m","output_index":n,"content_index":0,"delta":text}));
+    events
+        .push(json!({"type":"response.output_item.done","output_index":n,"item":{"type":"message","id":"m",
+        "content":[{"type":"output_text","text":text,"annotations":[annotation]}]}}));
+    events
+        .push(json!({"type":"response.completed","response":{"usage":{"input_tokens":1,"output_tokens":1}}}));
+    let answer = Answer { search: rules, ..answer(false) };
+    let mut machine = ResponsesToMessages::new(answer.clone());
+    let mut folding = ResponsesToMessages::new(answer);
+    let (mut sink, mut fold) = (SseSink::default(), MessageSink::default());
+    for event in &events {
+        let text = event.to_string();
+        machine.push(&Event::parse(&text).unwrap(), &mut sink).unwrap();
+        folding.push(&Event::parse(&text).unwrap(), &mut fold).unwrap();
+    }
+    let mut decoder = Decoder::default();
+    decoder.push(&sink.bytes);
+    let mut sent = Vec::new();
+    while let Some(frame) = decoder.next_frame() {
+        sent.push(serde_json::from_str(&frame.data).unwrap());
+    }
+    (serde_json::from_slice(&fold.into_json()).unwrap(), sent)
+}
+
+fn search_call(id: &str, query: &str, urls: &[&str]) -> Value {
+    let sources: Vec<Value> = urls.iter().map(|url| json!({"type":"url","url":url})).collect();
+    json!({"type":"web_search_call","id":id,"status":"completed","action":{"type":"search","query":query,"sources":sources}})
+}
+
+#[test]
+fn a_search_comes_with_its_results_titles_and_exact_citations() {
+    let call = search_call("ws_1", "rust tauri", &["https://tauri.app/", "https://other.example/x"]);
+    let (message, sent) =
+        searching(SearchRules::default(), &[call], "😀 中 Tauri is a framework.", "Tauri is a framework.");
+    let content = message["content"].as_array().unwrap();
+    assert_eq!(content[0]["type"], "server_tool_use");
+    assert_eq!(content[0]["input"], json!({"query":"rust tauri"}));
+    assert_eq!(content[1]["tool_use_id"], content[0]["id"]);
+    assert_eq!(
+        content[1]["content"],
+        json!([
+            {"type":"web_search_result","title":"Tauri","url":"https://tauri.app/","encrypted_content":"","page_age":null},
+            {"type":"web_search_result","title":"other.example/x","url":"https://other.example/x","encrypted_content":"","page_age":null},
+        ])
+    );
+    assert_eq!(content[2]["citations"][0]["cited_text"], "Tauri is a framework.");
+    assert_eq!(message["usage"]["server_tool_use"]["web_search_requests"], 1);
+    assert_eq!(message["stop_reason"], "end_turn");
+    let kinds: Vec<&str> = sent.iter().filter_map(|event| event["content_block"]["type"].as_str()).collect();
+    assert_eq!(kinds, ["server_tool_use", "web_search_tool_result", "text"]);
+    let indices: Vec<u64> = sent
+        .iter()
+        .filter(|event| event["type"] == "content_block_start")
+        .filter_map(|event| event["index"].as_u64())
+        .collect();
+    assert_eq!(indices, [0, 1, 2]);
+}
+
+#[test]
+fn searches_obey_the_clients_rules() {
+    let calls = [
+        search_call("ws_1", "a", &["https://www.blocked.example/", "https://tauri.app/"]),
+        json!({"type":"web_search_call","id":"ws_2","status":"completed","action":{"type":"open_page","url":"https://tauri.app/"}}),
+        search_call("ws_3", "b", &["https://tauri.app/", "https://new.example/"]),
+        json!({"type":"web_search_call","id":"ws_4","status":"failed","action":{"type":"search","query":"c"}}),
+    ];
+    let rules = SearchRules { blocked_domains: vec!["blocked.example".into()], max_uses: Some(1) };
+    let (message, _) = searching(rules, &calls, "x", "x");
+    let results: Vec<&Value> = message["content"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|block| block["type"] == "web_search_tool_result")
+        .map(|block| &block["content"])
+        .collect();
+    assert_eq!(results.len(), 3, "the page that is opened again says nothing new (S23)");
+    assert_eq!(results[0].as_array().unwrap().len(), 1, "blocked ones are left out (R41)");
+    assert_eq!(results[1]["error_code"], "max_uses_exceeded");
+    assert_eq!(results[2]["error_code"], "unavailable");
+    assert_eq!(message["usage"]["server_tool_use"]["web_search_requests"], 1);
 }
