@@ -15,7 +15,7 @@ use dragoman_protocol::anthropic::event::{MessageSink, Sink, SseSink};
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::event::Event;
 use dragoman_protocol::sse::{self, Decoder};
-use dragoman_protocol::translate::ResponsesToMessages;
+use dragoman_protocol::translate::{Notes, ResponsesToMessages, What};
 use dragoman_upstream::{Client, EventStream, Turn};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -53,7 +53,10 @@ struct Books {
     alone: u64,
     window: u64,
     estimate: u64,
+    /// How many notes translation made; they have been told.
     notes: usize,
+    /// What else could not be carried over.
+    later: Notes,
 }
 
 impl Interpreter {
@@ -62,44 +65,72 @@ impl Interpreter {
         let Exchange { proxy, turn, answer, entry, notes, thread, alone, window, streams: _ } = exchange;
         let opening = open(proxy.inner.client.clone(), turn);
         let estimate = answer.estimate;
-        let books = Books { proxy, entry, thread, alone, window, estimate, notes: notes.0.len() };
+        let books = Books {
+            proxy,
+            entry,
+            thread,
+            alone,
+            window,
+            estimate,
+            notes: notes.0.len(),
+            later: Notes::default(),
+        };
         (Self { decoder: Decoder::default(), machine: ResponsesToMessages::new(answer), books }, opening)
     }
 
     /// The backend has begun to answer.
     fn opened(&mut self, stream: &EventStream) {
         self.machine.answered_by(stream.attempt.account.as_str());
+        if !stream.attempt.reasoning {
+            let detail = "the backend could not read the replayed reasoning; the request went without it";
+            self.books.later.add(What::Dropped, "thinking", detail);
+        }
         self.books.entry.output();
+    }
+
+    /// One event. What went wrong is told with the time of day, which the machine does not have.
+    fn event(&mut self, data: &str, sink: &mut impl Sink) -> Result<(), Failure> {
+        let event = Event::parse(data)?;
+        if !self.machine.has_ended()
+            && let Some(failure) = event.failure(now().unix)
+        {
+            return Err(failure);
+        }
+        self.machine.push(&event, sink)
     }
 
     /// One upstream read: all events in it, into one buffer.
     fn take(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), Failure> {
         self.decoder.push(chunk);
-        while let Some(frame) = self.decoder.next_frame() {
-            self.machine.push(&Event::parse(&frame.data)?, sink)?;
+        let mut decoder = std::mem::take(&mut self.decoder);
+        let mut taken = Ok(());
+        while let Some(frame) = decoder.next_frame().filter(|_| taken.is_ok()) {
+            taken = self.event(&frame.data, sink);
         }
-        Ok(())
+        self.decoder = decoder;
+        taken
     }
 
     /// The end of the upstream's bytes.
     fn finish(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
-        if let Some(frame) = self.decoder.finish() {
-            self.machine.push(&Event::parse(&frame.data)?, sink)?;
+        let mut decoder = std::mem::take(&mut self.decoder);
+        if let Some(frame) = decoder.finish() {
+            self.event(&frame.data, sink)?;
         }
         self.machine.finish(sink)
     }
 
     /// Closes the books on a whole answer.
     fn answered(&mut self) {
-        let notes = self.machine.notes();
-        for note in &notes.0 {
+        let books = &mut self.books;
+        for note in self.machine.notes().0.iter().chain(&books.later.0) {
             tracing::debug!(what = ?note.what, place = note.place, detail = note.detail, "fidelity");
         }
-        let books = &mut self.books;
+        let later = self.machine.notes().0.len() + books.later.0.len();
         if let Some(usage) = self.machine.usage() {
             books.proxy.inner.threads.answered(&books.thread, books.alone, usage);
         }
-        books.entry.answered(self.machine.usage(), books.notes + notes.0.len());
+        books.entry.answered(self.machine.usage(), books.notes + later);
     }
 
     /// Closes the books on a failure, and completes it with what only we know.
@@ -140,7 +171,8 @@ pub(crate) async fn fold(exchange: Exchange) -> Result<Response, Failure> {
     match whole(&mut interpreter, opening, &mut sink).await {
         Ok(()) => {
             for tool in &sink.dropped_calls {
-                tracing::debug!(tool, "fidelity: a call that the answer's limit cut was left out");
+                let detail = format!("a call of {tool} that the answer's limit cut was left out");
+                interpreter.books.later.add(What::Dropped, "response.output", detail);
             }
             interpreter.answered();
             Ok(response("application/json", Body::from(sink.into_json())))

@@ -79,7 +79,6 @@ impl<'a, 'c> Writer<'a, 'c> {
         message: &Message<'a>,
         mut tools: Option<Vec<Tool<'a>>>,
     ) -> Result<(), Failure> {
-        let first_item = self.items.len();
         let role = match message.role {
             Role::User => InputRole::User,
             Role::Assistant => InputRole::Assistant,
@@ -108,7 +107,7 @@ impl<'a, 'c> Writer<'a, 'c> {
                 self.say(role, parts);
             }
         }
-        self.close_turn(first_item, m);
+        self.answer_interrupted_calls(m);
         Ok(())
     }
 
@@ -165,14 +164,35 @@ impl<'a, 'c> Writer<'a, 'c> {
         Ok(())
     }
 
-    /// Reasoning must be followed by what it led to: what is left at the end of a turn leads nowhere (R50). Calls that
-    /// were never answered get an answer that says so (R24).
-    fn close_turn(&mut self, first_item: usize, m: usize) {
-        while self.items.len() > first_item && matches!(self.items.last(), Some(InputItem::Reasoning { .. }))
-        {
-            self.items.pop();
-            self.notes.add(What::Dropped, format!("messages.{m}"), "reasoning that nothing follows");
+    /// The items, all written. Reasoning must be followed by what it led to: what leads nowhere is dropped (R50).
+    pub(super) fn finish(self) -> Vec<InputItem<'a>> {
+        let Self { mut items, notes, .. } = self;
+        let mut leads_on = false;
+        let mut kept: Vec<bool> = items
+            .iter()
+            .rev()
+            .map(|item| {
+                match item {
+                    InputItem::Message { role: InputRole::Assistant, .. }
+                    | InputItem::FunctionCall { .. } => {
+                        leads_on = true;
+                    }
+                    InputItem::Reasoning { .. } => return leads_on,
+                    _ => leads_on = false,
+                }
+                true
+            })
+            .collect();
+        let dropped = kept.iter().filter(|kept| !**kept).count();
+        for _ in 0..dropped {
+            notes.add(What::Dropped, "messages", "reasoning that nothing follows");
         }
+        items.retain(|_| kept.pop().unwrap_or(true));
+        items
+    }
+
+    /// Calls that were never answered get an answer that says so (R24).
+    fn answer_interrupted_calls(&mut self, m: usize) {
         for call_id in std::mem::take(&mut self.unanswered) {
             self.notes.add(
                 What::Repaired,

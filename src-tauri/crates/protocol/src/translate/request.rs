@@ -96,7 +96,7 @@ pub fn messages_to_responses<'a>(
         let loaded = batches.next_if(|(messages, _)| *messages == m + 1).map(|(_, tools)| tools);
         writer.message(m, message, loaded)?;
     }
-    let mut input = writer.items;
+    let mut input = writer.finish();
     input.extend(blocked_domains(request).map(|line| message(Role::Developer, line)));
     if let Some(line) = choice.line {
         input.push(message(Role::Developer, line));
