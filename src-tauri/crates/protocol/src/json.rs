@@ -62,6 +62,14 @@ impl<'a> JsonStr<'a> {
         }
     }
 
+    /// Does the text begin so? Reads no more than that. `start` must hold nothing that JSON may escape.
+    pub fn starts_with(&self, start: &str) -> bool {
+        match self {
+            Self::Text(text) => text.starts_with(start),
+            Self::Literal(raw) => raw.get().get(1..).is_some_and(|rest| rest.starts_with(start)),
+        }
+    }
+
     /// True if the text is empty or white space only (the Messages API refuses such text blocks).
     pub fn is_blank(&self) -> bool {
         match self {

@@ -12,6 +12,7 @@ mod guard;
 mod messages;
 mod models;
 mod now;
+mod quota;
 mod relay;
 mod routes;
 mod server;

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::Proxy;
 use crate::activity::Entry;
 use crate::error::{failure_response, request_id, set_request_id};
+use crate::quota;
 use crate::relay;
 use crate::routes::Wants;
 use crate::threads::Ids;
@@ -33,6 +34,7 @@ pub(crate) async fn messages(State(proxy): State<Proxy>, request: Request) -> Re
     match answer(&proxy, request, &id).await {
         Ok(mut response) => {
             set_request_id(&mut response, &id);
+            quota::tell(&proxy.inner.client.limits().borrow(), response.headers_mut());
             response
         }
         Err(failure) => failure_response(&failure, &id),

@@ -303,11 +303,7 @@ fn as_said_by(role: InputRole, part: InputPart<'_>) -> InputPart<'_> {
 /// very start; the same words later are the user's own.
 fn strip_billing<'a>(text: &JsonStr<'a>) -> Option<JsonStr<'a>> {
     const HEADER: &str = "x-anthropic-billing-header:";
-    let starts = match text {
-        JsonStr::Literal(raw) => raw.get()[1..].starts_with(HEADER),
-        JsonStr::Text(text) => text.starts_with(HEADER),
-    };
-    if !starts {
+    if !text.starts_with(HEADER) {
         return (!text.is_blank()).then(|| text.clone());
     }
     let whole = text.to_text();

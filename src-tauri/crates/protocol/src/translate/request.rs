@@ -6,7 +6,8 @@ use super::content::{Reader, Writer};
 use super::notes::{Notes, What};
 use super::pairs::Pairs;
 use super::tools::{Names, ToolOrder, Tools, upstream_name};
-use crate::anthropic::request::{MessagesRequest, ToolChoiceKind};
+use crate::anthropic::block::Block;
+use crate::anthropic::request::{Content, MessagesRequest, Role as ClientRole, ToolChoiceKind};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::request::{
@@ -236,11 +237,27 @@ fn effort(request: &MessagesRequest<'_>, route: &Route, notes: &mut Notes) -> Op
     let budget =
         request.thinking.as_ref().and_then(|thinking| thinking.budget_tokens).map(Effort::from_budget);
     let wanted = route.suffix_effort.or(route.forced_effort).or(asked).or(budget).or(route.default_effort)?;
+    // A summary needs no deep thought, and the user is waiting for it (R59).
+    let wanted = if is_compaction(request) { wanted.min(Effort::Low) } else { wanted };
     let sent = wanted.clamp_to(&route.efforts)?;
     if sent != wanted {
         notes.add(What::Adjusted, "output_config.effort", format!("{wanted} is sent as {sent}"));
     }
     Some(sent)
+}
+
+/// Does Claude Code ask for the summary that replaces the conversation? The sentence stands in a message of its own, or
+/// behind the last tool result (`claude-code.md` §8); no header tells it.
+fn is_compaction(request: &MessagesRequest<'_>) -> bool {
+    const SENTENCE: &str = "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.";
+    let last = request.messages.iter().rev().find(|message| message.role == ClientRole::User);
+    last.is_some_and(|message| match &message.content {
+        Content::Text(text) => text.starts_with(SENTENCE),
+        Content::Blocks(blocks) => match blocks.last() {
+            Some(Block::Text(block)) => block.text.starts_with(SENTENCE),
+            _ => false,
+        },
+    })
 }
 
 /// A summary is asked for only where thinking will be shown (R58, M20).
@@ -271,4 +288,43 @@ fn text<'a>(request: &MessagesRequest<'a>, route: &'a Route, notes: &mut Notes) 
 
 fn message<'a>(role: Role, text: String) -> InputItem<'a> {
     InputItem::Message { role, content: vec![InputPart::InputText { text: JsonStr::from(text) }] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effort_of(body: &str) -> Option<Effort> {
+        let route = Route {
+            model: "gpt-5.5".to_owned(),
+            dialect: Dialect::Classic,
+            efforts: vec![Effort::Low, Effort::Medium, Effort::High],
+            default_effort: None,
+            suffix_effort: None,
+            forced_effort: None,
+            tier: None,
+            verbosity: None,
+            window: 1,
+        };
+        effort(&MessagesRequest::parse(body).unwrap(), &route, &mut Notes::default())
+    }
+
+    #[test]
+    fn a_compaction_is_given_little_effort_wherever_its_sentence_stands() {
+        let sentence = "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\\n\\n- Do NOT use";
+        let body = |content: &str| {
+            format!(
+                r#"{{"model":"m","output_config":{{"effort":"high"}},"messages":[{{"role":"user","content":"hi"}},{{"role":"user","content":{content}}},{{"role":"system","content":"env"}}]}}"#
+            )
+        };
+        let result = r#"{"type":"tool_result","tool_use_id":"c","content":"x"}"#;
+        for content in [
+            format!(r#""{sentence}""#),
+            format!(r#"[{{"type":"text","text":"{sentence}"}}]"#),
+            format!(r#"[{result},{{"type":"text","text":"{sentence}"}}]"#),
+        ] {
+            assert_eq!(effort_of(&body(&content)), Some(Effort::Low), "{content}");
+        }
+        assert_eq!(effort_of(&body(&format!(r#""As it said: {sentence}""#))), Some(Effort::High));
+    }
 }
