@@ -8,7 +8,7 @@ use std::path::Path;
 
 use dragoman_protocol::anthropic::request::MessagesRequest;
 use dragoman_protocol::route::{Dialect, Effort, Route};
-use dragoman_protocol::translate::{Context, ToolOrder, messages_to_responses};
+use dragoman_protocol::translate::{Context, Originals, ToolOrder, messages_to_responses};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -51,6 +51,7 @@ fn prefixes(dialect: Dialect) -> Vec<Prefix> {
             instructions: false,
             thread: "thread",
             tools: &tools,
+            originals: &Originals::new(),
         };
         let translated = messages_to_responses(&request, context).unwrap();
         serde_json::from_slice(&translated.request.to_body(body.len()).unwrap()).unwrap()

@@ -7,7 +7,8 @@ use dragoman_protocol::route::{Dialect, Effort, Route};
 use dragoman_protocol::sse::Decoder;
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Context, Envelope, Names, ResponsesToMessages, SearchRules, ToolOrder, messages_to_responses,
+    Answer, Context, Envelope, Names, Originals, ResponsesToMessages, SearchRules, ToolOrder,
+    messages_to_responses,
 };
 use serde::de::IgnoredAny;
 
@@ -62,6 +63,7 @@ pub(crate) fn request(data: &[u8]) {
             instructions: false,
             thread: "t",
             tools: &tools,
+            originals: &Originals::new(),
         };
         let body = |request| {
             let translated = messages_to_responses(request, context).ok()?;

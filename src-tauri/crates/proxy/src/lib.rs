@@ -12,6 +12,7 @@ mod guard;
 mod messages;
 mod models;
 mod now;
+mod originals;
 mod quota;
 mod relay;
 mod routes;
@@ -43,6 +44,7 @@ struct Inner {
     client: Client,
     config: watch::Receiver<Arc<Config>>,
     threads: threads::Threads,
+    originals: originals::Remembered,
     counting: count::Counting,
     activity: activity::Ledger,
 }
@@ -55,6 +57,7 @@ impl Proxy {
                 client,
                 config,
                 threads: threads::Threads::default(),
+                originals: originals::Remembered::default(),
                 counting: count::Counting::default(),
                 activity: activity::Ledger::default(),
             }),

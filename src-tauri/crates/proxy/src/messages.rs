@@ -13,7 +13,7 @@ use dragoman_protocol::openai::request as responses;
 use dragoman_protocol::route::Route;
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Context, Notes, SearchRules, ToolOrder, Translated, messages_to_responses,
+    Answer, Context, Notes, Originals, SearchRules, ToolOrder, Translated, messages_to_responses,
 };
 use dragoman_upstream::{Attempt, Turn};
 use http::HeaderMap;
@@ -89,8 +89,13 @@ impl Exchange {
         let attempt = client.plan(&route.model, route.dialect).await?;
         let entry = proxy.inner.activity.begin(id, &request.model, &route.model);
 
+        let thread = Known {
+            thread: ids.thread.clone(),
+            tools: seen.tools,
+            originals: proxy.inner.originals.of(&request),
+        };
         let (upstream_body, names, notes) = {
-            let context = context(&route, &attempt, &ids.thread, &seen.tools);
+            let context = thread.context(&route, &attempt);
             let Translated { request, names, notes } = messages_to_responses(&request, context)?;
             (body_of(&request, text.len())?, names, notes)
         };
@@ -120,7 +125,7 @@ impl Exchange {
             continues,
             attempt,
             body: upstream_body,
-            again: again(body.clone(), route, ids.thread.clone(), seen.tools),
+            again: again(body.clone(), route, thread),
         };
         Ok(Self {
             proxy: proxy.clone(),
@@ -136,15 +141,25 @@ impl Exchange {
     }
 }
 
-fn context<'a>(route: &'a Route, attempt: &'a Attempt, thread: &'a str, tools: &'a ToolOrder) -> Context<'a> {
-    Context {
-        route,
-        dialect: attempt.dialect,
-        account: attempt.account.as_str(),
-        reasoning: attempt.reasoning,
-        instructions: attempt.instructions,
-        thread,
-        tools,
+/// What is known of a thread when one of its requests is translated.
+struct Known {
+    thread: String,
+    tools: ToolOrder,
+    originals: Originals,
+}
+
+impl Known {
+    fn context<'a>(&'a self, route: &'a Route, attempt: &'a Attempt) -> Context<'a> {
+        Context {
+            route,
+            dialect: attempt.dialect,
+            account: attempt.account.as_str(),
+            reasoning: attempt.reasoning,
+            instructions: attempt.instructions,
+            thread: &self.thread,
+            tools: &self.tools,
+            originals: &self.originals,
+        }
     }
 }
 
@@ -152,12 +167,11 @@ type Translate = dyn Fn(&Attempt) -> Result<Vec<u8>, Failure> + Send + Sync;
 
 /// Translates the same request for another attempt: another dialect, another account, without reasoning. Rare, so it
 /// reads the body again rather than keeping what was read.
-fn again(body: Bytes, route: Route, thread: String, tools: ToolOrder) -> Box<Translate> {
+fn again(body: Bytes, route: Route, known: Known) -> Box<Translate> {
     Box::new(move |attempt: &Attempt| {
         let text = text_of(&body)?;
         let request = MessagesRequest::parse(&text)?;
-        let Translated { request, .. } =
-            messages_to_responses(&request, context(&route, attempt, &thread, &tools))?;
+        let Translated { request, .. } = messages_to_responses(&request, known.context(&route, attempt))?;
         body_of(&request, text.len())
     })
 }

@@ -123,6 +123,7 @@ impl Interpreter {
     /// Closes the books on a whole answer.
     fn answered(&mut self) {
         let books = &mut self.books;
+        books.proxy.inner.originals.keep(self.machine.take_calls());
         for note in self.machine.notes().0.iter().chain(&books.later.0) {
             tracing::debug!(what = ?note.what, place = note.place, detail = note.detail, "fidelity");
         }

@@ -207,6 +207,8 @@ pub enum CallOutput<'a> {
 pub enum Arguments<'a> {
     /// As the client replayed them.
     Raw(&'a RawValue),
+    /// As the model wrote them.
+    Original(&'a str),
     /// `{}`.
     Empty,
 }
@@ -215,6 +217,7 @@ impl Serialize for Arguments<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Raw(raw) => serializer.serialize_str(raw.get()),
+            Self::Original(text) => serializer.serialize_str(text),
             Self::Empty => serializer.serialize_str("{}"),
         }
     }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::envelope::Envelope;
 use super::notes::{Notes, What};
+use super::originals::{Originals, stands_for};
 use super::pairs::Pairs;
 use super::tools::upstream_name;
 use crate::anthropic::block::{Block, ToolUseBlock};
@@ -37,14 +38,20 @@ pub(super) struct Writer<'a, 'c> {
     pub(super) items: Vec<InputItem<'a>>,
     pub(super) reader: Reader<'c>,
     pub(super) pairs: Pairs<'a>,
+    originals: &'a Originals,
     /// Calls of the message being written that have no result anywhere.
     unanswered: Vec<Cow<'a, str>>,
     pub(super) notes: &'c mut Notes,
 }
 
 impl<'a, 'c> Writer<'a, 'c> {
-    pub(super) fn new(reader: Reader<'c>, pairs: Pairs<'a>, notes: &'c mut Notes) -> Self {
-        Self { items: Vec::new(), reader, pairs, unanswered: Vec::new(), notes }
+    pub(super) fn new(
+        reader: Reader<'c>,
+        pairs: Pairs<'a>,
+        originals: &'a Originals,
+        notes: &'c mut Notes,
+    ) -> Self {
+        Self { items: Vec::new(), reader, pairs, originals, unanswered: Vec::new(), notes }
     }
 
     /// The system prompt, as the first developer message (DECISIONS 8).
@@ -225,11 +232,16 @@ impl<'a, 'c> Writer<'a, 'c> {
         self.items.push(InputItem::FunctionCall {
             call_id: paired.id,
             name: upstream_name(&call.name),
-            arguments: match call.input {
-                Some(input) if input.get() != "null" => Arguments::Raw(input),
-                _ => Arguments::Empty,
-            },
+            arguments: self.arguments(call),
         });
+    }
+
+    fn arguments(&self, call: &ToolUseBlock<'a>) -> Arguments<'a> {
+        match (call.input, self.originals.get(call.id.as_ref())) {
+            (Some(input), Some(original)) if stands_for(original, input) => Arguments::Original(original),
+            (Some(input), _) if input.get() != "null" => Arguments::Raw(input),
+            _ => Arguments::Empty,
+        }
     }
 
     fn reasoning(&mut self, signature: Cow<'a, str>, shown: Option<&JsonStr<'a>>, place: Place) {

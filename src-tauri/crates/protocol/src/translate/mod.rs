@@ -6,6 +6,7 @@
 mod content;
 mod envelope;
 mod notes;
+mod originals;
 mod pairs;
 mod parts;
 mod request;
@@ -14,6 +15,7 @@ mod tools;
 
 pub use envelope::Envelope;
 pub use notes::{Note, Notes, What};
+pub use originals::Originals;
 pub use request::{Context, Translated, messages_to_responses};
 pub use response::{Answer, ResponsesToMessages, SearchRules};
 pub use tools::{Names, ToolOrder};

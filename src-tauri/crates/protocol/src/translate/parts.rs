@@ -291,7 +291,7 @@ mod tests {
 
     use crate::anthropic::request::MessagesRequest;
     use crate::route::{Dialect, Effort, Route};
-    use crate::translate::{Context, ToolOrder, messages_to_responses};
+    use crate::translate::{Context, Originals, ToolOrder, messages_to_responses};
 
     /// What the output of a call becomes whose result has this content.
     fn output(content: &Value) -> Value {
@@ -319,6 +319,7 @@ mod tests {
             instructions: false,
             thread: "",
             tools: &ToolOrder::default(),
+            originals: &Originals::new(),
         };
         let text = body.to_string();
         let request = MessagesRequest::parse(&text).unwrap();

@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::content::{Reader, Writer};
 use super::notes::{Notes, What};
+use super::originals::Originals;
 use super::pairs::Pairs;
 use super::tools::{Names, ToolOrder, Tools, upstream_name};
 use crate::anthropic::block::Block;
@@ -33,6 +34,8 @@ pub struct Context<'a> {
     pub thread: &'a str,
     /// The tools in the order this thread first showed them.
     pub tools: &'a ToolOrder,
+    /// Arguments as the model wrote them.
+    pub originals: &'a Originals,
 }
 
 /// The request for the backend, and what must be known when the answer comes.
@@ -75,7 +78,7 @@ pub fn messages_to_responses<'a>(
 
     let reader =
         Reader { model: &route.model, account: context.account, reasoning: context.reasoning, dialect };
-    let mut writer = Writer::new(reader, pairs, &mut notes);
+    let mut writer = Writer::new(reader, pairs, context.originals, &mut notes);
     let mut batches = tools.batches.into_iter().peekable();
     let mut classic_tools = Vec::new();
     match dialect {
@@ -238,8 +241,8 @@ fn effort(request: &MessagesRequest<'_>, route: &Route, notes: &mut Notes) -> Op
         request.thinking.as_ref().and_then(|thinking| thinking.budget_tokens).map(Effort::from_budget);
     let wanted = route.suffix_effort.or(route.forced_effort).or(asked).or(budget).or(route.default_effort)?;
     // A summary needs no deep thought, and the user is waiting for it (R59).
-    let wanted = if is_compaction(request) { wanted.min(Effort::Low) } else { wanted };
-    let sent = wanted.clamp_to(&route.efforts)?;
+    let enough = if is_compaction(request) { wanted.min(Effort::Low) } else { wanted };
+    let sent = enough.clamp_to(&route.efforts)?;
     if sent != wanted {
         notes.add(What::Adjusted, "output_config.effort", format!("{wanted} is sent as {sent}"));
     }

@@ -155,6 +155,11 @@ impl ResponsesToMessages {
         self.usage
     }
 
+    /// The calls that went out whole: their ids and arguments, as the model wrote them (DECISIONS 12).
+    pub fn take_calls(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.blocks.calls)
+    }
+
     /// What was not carried over as it was.
     pub fn notes(&self) -> &Notes {
         &self.notes

@@ -17,6 +17,8 @@ pub(super) struct Blocks {
     open: bool,
     /// Completed tool calls that went out.
     pub(super) calls_sent: usize,
+    /// Their ids and arguments, as the model wrote them.
+    pub(super) calls: Vec<(String, String)>,
     /// The stop sequence that was met: nothing goes out after it.
     pub(super) met: Option<String>,
     /// Bytes of text and arguments sent, for an estimate where the true usage never comes.
@@ -463,7 +465,11 @@ impl Slot {
         if self.can_start() {
             self.start_call(blocks, answer, sink);
             self.send_waiting(blocks, answer, sink);
-            blocks.calls_sent += usize::from(self.done && self.whole);
+            if self.done && self.whole {
+                blocks.calls_sent += 1;
+                let id = if self.call_id.is_empty() { &self.id } else { &self.call_id };
+                blocks.calls.push((id.clone(), std::mem::take(&mut self.arguments)));
+            }
         }
     }
 }
