@@ -27,17 +27,7 @@ fn session() -> Vec<String> {
 }
 
 fn prefixes(dialect: Dialect) -> Vec<Prefix> {
-    let route = Route {
-        model: "gpt-x".to_owned(),
-        dialect,
-        efforts: vec![Effort::Low, Effort::Medium, Effort::High],
-        default_effort: None,
-        suffix_effort: None,
-        forced_effort: None,
-        tier: None,
-        verbosity: None,
-        window: 258_400,
-    };
+    let route = Route::to("gpt-x", dialect, &[Effort::Low, Effort::Medium, Effort::High]);
     let mut tools = ToolOrder::default();
     let bodies = session();
     let translated = bodies.iter().map(|body| {

@@ -42,17 +42,7 @@ pub(crate) fn request(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(&repaired) else { return };
     let Ok(request) = MessagesRequest::parse(text) else { return };
     for dialect in [Dialect::Classic, Dialect::Lite] {
-        let route = Route {
-            model: "gpt-5.5".to_owned(),
-            dialect,
-            efforts: vec![Effort::Low, Effort::High],
-            default_effort: None,
-            suffix_effort: None,
-            forced_effort: None,
-            tier: None,
-            verbosity: None,
-            window: 1,
-        };
+        let route = Route::to("gpt-5.5", dialect, &[Effort::Low, Effort::High]);
         let mut tools = ToolOrder::default();
         tools.observe(&request);
         let context = Context {

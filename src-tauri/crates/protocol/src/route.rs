@@ -134,6 +134,23 @@ pub struct Route {
     pub window: u64,
 }
 
+impl Route {
+    /// A route to a model that nothing more is known or wished of.
+    pub fn to(model: impl Into<String>, dialect: Dialect, efforts: &[Effort]) -> Self {
+        Self {
+            model: model.into(),
+            dialect,
+            efforts: efforts.to_vec(),
+            default_effort: None,
+            suffix_effort: None,
+            forced_effort: None,
+            tier: None,
+            verbosity: None,
+            window: 0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

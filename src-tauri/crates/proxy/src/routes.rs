@@ -176,15 +176,11 @@ impl Rules {
 
     fn passthrough(&self, catalog: &Catalog, wish: &Wish<'_>) -> Route {
         Route {
-            model: wish.name.to_owned(),
-            dialect: Dialect::Classic,
-            efforts: USUAL_EFFORTS.to_vec(),
-            default_effort: None,
             suffix_effort: wish.effort,
             forced_effort: self.effort,
             tier: wish.fast.then(|| "priority".to_owned()),
-            verbosity: None,
             window: self.window(catalog),
+            ..Route::to(wish.name, Dialect::Classic, &USUAL_EFFORTS)
         }
     }
 }

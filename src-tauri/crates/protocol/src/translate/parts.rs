@@ -300,17 +300,7 @@ mod tests {
         let body = json!({ "model": "m", "messages": [
             { "role": "assistant", "content": [call] }, { "role": "user", "content": [result] },
         ] });
-        let route = Route {
-            model: "m".to_owned(),
-            dialect: Dialect::Lite,
-            efforts: vec![Effort::Low],
-            default_effort: None,
-            suffix_effort: None,
-            forced_effort: None,
-            tier: None,
-            verbosity: None,
-            window: 1,
-        };
+        let route = Route::to("m", Dialect::Lite, &[Effort::Low]);
         let context = Context {
             route: &route,
             dialect: Dialect::Lite,

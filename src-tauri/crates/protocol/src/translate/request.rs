@@ -298,17 +298,7 @@ mod tests {
     use super::*;
 
     fn effort_of(body: &str) -> Option<Effort> {
-        let route = Route {
-            model: "gpt-5.5".to_owned(),
-            dialect: Dialect::Classic,
-            efforts: vec![Effort::Low, Effort::Medium, Effort::High],
-            default_effort: None,
-            suffix_effort: None,
-            forced_effort: None,
-            tier: None,
-            verbosity: None,
-            window: 1,
-        };
+        let route = Route::to("gpt-5.5", Dialect::Classic, &[Effort::Low, Effort::Medium, Effort::High]);
         effort(&MessagesRequest::parse(body).unwrap(), &route, &mut Notes::default())
     }
 
