@@ -87,8 +87,8 @@ pub(crate) fn event(data: &[u8]) {
     let (mut sink, mut fold) = (SseSink::default(), MessageSink::default());
     for line in text.lines() {
         if let Ok(event) = Event::parse(line) {
-            let pushed = machine.push(&event, &mut sink);
-            assert_eq!(pushed, folding.push(&event, &mut fold));
+            let pushed = machine.push(&event, 0, &mut sink);
+            assert_eq!(pushed, folding.push(&event, 0, &mut fold));
         }
     }
     assert_eq!(machine.finish(&mut sink), folding.finish(&mut fold));

@@ -141,13 +141,7 @@ impl Write for Files {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paths::Environment;
-
-    fn home() -> (tempfile::TempDir, Paths) {
-        let directory = tempfile::tempdir().unwrap();
-        let paths = Paths::find(Some(directory.path()), &Environment::default()).unwrap();
-        (directory, paths)
-    }
+    use crate::paths::home;
 
     #[test]
     fn the_log_never_grows_beyond_its_files() {

@@ -256,6 +256,14 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// A home of its own for a test.
+#[cfg(test)]
+pub(crate) fn home() -> (tempfile::TempDir, Paths) {
+    let directory = tempfile::tempdir().unwrap();
+    let paths = Paths::find(Some(directory.path()), &Environment::default()).unwrap();
+    (directory, paths)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

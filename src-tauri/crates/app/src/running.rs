@@ -151,13 +151,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::paths::Environment;
-
-    fn home() -> (tempfile::TempDir, Paths) {
-        let directory = tempfile::tempdir().unwrap();
-        let paths = Paths::find(Some(directory.path()), &Environment::default()).unwrap();
-        (directory, paths)
-    }
+    use crate::paths::home;
 
     async fn find(paths: &Paths) -> Option<Running> {
         Found::find(paths).await.map(|found| found.running)

@@ -99,12 +99,7 @@ impl fmt::Debug for ClientToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn home() -> (tempfile::TempDir, Paths) {
-        let directory = tempfile::tempdir().unwrap();
-        let paths = Paths::find(Some(directory.path()), &Environment::default()).unwrap();
-        (directory, paths)
-    }
+    use crate::paths::home;
 
     #[test]
     fn a_token_is_made_once_and_kept() {

@@ -87,11 +87,6 @@ impl Decoder {
         Some(self.frame(parts))
     }
 
-    /// Bytes held back because no frame is complete yet.
-    pub fn pending(&self) -> usize {
-        self.buffer.len() - self.line
-    }
-
     fn next_line(&mut self) -> Option<(Range<usize>, usize)> {
         if self.after_cr {
             match self.buffer.get(self.line) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dragoman_protocol::anthropic::event::Usage;
+use dragoman_protocol::translate::What;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -91,10 +92,15 @@ impl Entry {
         self.first_output.get_or_insert_with(|| self.began.elapsed());
     }
 
-    pub(crate) fn answered(&mut self, usage: Option<Usage>, notes: usize) {
+    /// Something was not carried over as it was.
+    pub(crate) fn note(&mut self, what: What, place: &str, detail: &str) {
+        tracing::debug!(request_id = self.finished.request_id, ?what, place, detail, "fidelity");
+        self.finished.notes += 1;
+    }
+
+    pub(crate) fn answered(&mut self, usage: Option<Usage>) {
         self.finished.status = 200;
         self.finished.usage = usage;
-        self.finished.notes = notes;
     }
 
     pub(crate) fn failed(&mut self, (status, error): (u16, &'static str)) {

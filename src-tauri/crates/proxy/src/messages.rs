@@ -13,7 +13,7 @@ use dragoman_protocol::openai::request as responses;
 use dragoman_protocol::route::Route;
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Context, Notes, Originals, SearchRules, ToolOrder, Translated, messages_to_responses,
+    Answer, Context, Originals, SearchRules, ToolOrder, Translated, messages_to_responses,
 };
 use dragoman_upstream::{Attempt, Turn};
 use http::HeaderMap;
@@ -58,8 +58,6 @@ pub(crate) struct Exchange {
     pub(crate) turn: Turn,
     pub(crate) answer: Answer,
     pub(crate) entry: Entry,
-    /// What translation changed.
-    pub(crate) notes: Notes,
     pub(crate) thread: String,
     /// The estimate of this request alone, to learn from its true usage.
     pub(crate) alone: u64,
@@ -87,7 +85,7 @@ impl Exchange {
         let ids = Ids::of(headers, &request);
         let seen = proxy.inner.threads.observe(&ids.thread, &request);
         let attempt = client.plan(&route.model, route.dialect).await?;
-        let entry = proxy.inner.activity.begin(id, &request.model, &route.model);
+        let mut entry = proxy.inner.activity.begin(id, &request.model, &route.model);
 
         let thread = Known {
             thread: ids.thread.clone(),
@@ -100,7 +98,7 @@ impl Exchange {
             (body_of(&request, text.len())?, names, notes)
         };
         for note in &notes.0 {
-            tracing::debug!(request_id = id, what = ?note.what, place = note.place, detail = note.detail, "fidelity");
+            entry.note(note.what, &note.place, &note.detail);
         }
         let answer = Answer {
             id: format!("msg_{}", Uuid::now_v7().simple()),
@@ -133,7 +131,6 @@ impl Exchange {
             turn,
             answer,
             entry,
-            notes,
             thread: ids.thread,
             alone: seen.alone,
             window,

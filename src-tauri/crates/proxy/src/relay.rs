@@ -15,7 +15,7 @@ use dragoman_protocol::anthropic::event::{MessageSink, Sink, SseSink};
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::event::Event;
 use dragoman_protocol::sse::{self, Decoder};
-use dragoman_protocol::translate::{Notes, ResponsesToMessages, What};
+use dragoman_protocol::translate::{ResponsesToMessages, What};
 use dragoman_upstream::{Client, EventStream, Turn};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -53,28 +53,15 @@ struct Books {
     alone: u64,
     window: u64,
     estimate: u64,
-    /// How many notes translation made; they have been told.
-    notes: usize,
-    /// What else could not be carried over.
-    later: Notes,
 }
 
 impl Interpreter {
     /// Takes apart what the relay needs; the turn goes its own way.
     fn new(exchange: Exchange) -> (Self, Opening) {
-        let Exchange { proxy, turn, answer, entry, notes, thread, alone, window, streams: _ } = exchange;
+        let Exchange { proxy, turn, answer, entry, thread, alone, window, streams: _ } = exchange;
         let opening = open(proxy.inner.client.clone(), turn);
         let estimate = answer.estimate;
-        let books = Books {
-            proxy,
-            entry,
-            thread,
-            alone,
-            window,
-            estimate,
-            notes: notes.0.len(),
-            later: Notes::default(),
-        };
+        let books = Books { proxy, entry, thread, alone, window, estimate };
         (Self { decoder: Decoder::default(), machine: ResponsesToMessages::new(answer), books }, opening)
     }
 
@@ -83,39 +70,25 @@ impl Interpreter {
         self.machine.answered_by(stream.attempt.account.as_str());
         if !stream.attempt.reasoning {
             let detail = "the backend could not read the replayed reasoning; the request went without it";
-            self.books.later.add(What::Dropped, "thinking", detail);
+            self.books.entry.note(What::Dropped, "thinking", detail);
         }
         self.books.entry.output();
     }
 
-    /// One event. What went wrong is told with the time of day, which the machine does not have.
-    fn event(&mut self, data: &str, sink: &mut impl Sink) -> Result<(), Failure> {
-        let event = Event::parse(data)?;
-        if !self.machine.has_ended()
-            && let Some(failure) = event.failure(now().unix)
-        {
-            return Err(failure);
-        }
-        self.machine.push(&event, sink)
-    }
-
     /// One upstream read: all events in it, into one buffer.
     fn take(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), Failure> {
+        let now = now().unix;
         self.decoder.push(chunk);
-        let mut decoder = std::mem::take(&mut self.decoder);
-        let mut taken = Ok(());
-        while let Some(frame) = decoder.next_frame().filter(|_| taken.is_ok()) {
-            taken = self.event(&frame.data, sink);
+        while let Some(frame) = self.decoder.next_frame() {
+            self.machine.push(&Event::parse(&frame.data)?, now, sink)?;
         }
-        self.decoder = decoder;
-        taken
+        Ok(())
     }
 
     /// The end of the upstream's bytes.
     fn finish(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
-        let mut decoder = std::mem::take(&mut self.decoder);
-        if let Some(frame) = decoder.finish() {
-            self.event(&frame.data, sink)?;
+        if let Some(frame) = self.decoder.finish() {
+            self.machine.push(&Event::parse(&frame.data)?, now().unix, sink)?;
         }
         self.machine.finish(sink)
     }
@@ -124,14 +97,13 @@ impl Interpreter {
     fn answered(&mut self) {
         let books = &mut self.books;
         books.proxy.inner.originals.keep(self.machine.take_calls());
-        for note in self.machine.notes().0.iter().chain(&books.later.0) {
-            tracing::debug!(what = ?note.what, place = note.place, detail = note.detail, "fidelity");
+        for note in &self.machine.notes().0 {
+            books.entry.note(note.what, &note.place, &note.detail);
         }
-        let later = self.machine.notes().0.len() + books.later.0.len();
         if let Some(usage) = self.machine.usage() {
             books.proxy.inner.threads.answered(&books.thread, books.alone, usage);
         }
-        books.entry.answered(self.machine.usage(), books.notes + later);
+        books.entry.answered(self.machine.usage());
     }
 
     /// Closes the books on a failure, and completes it with what only we know.
@@ -173,7 +145,7 @@ pub(crate) async fn fold(exchange: Exchange) -> Result<Response, Failure> {
         Ok(()) => {
             for tool in &sink.dropped_calls {
                 let detail = format!("a call of {tool} that the answer's limit cut was left out");
-                interpreter.books.later.add(What::Dropped, "response.output", detail);
+                interpreter.books.entry.note(What::Dropped, "response.output", &detail);
             }
             interpreter.answered();
             Ok(response("application/json", Body::from(sink.into_json())))

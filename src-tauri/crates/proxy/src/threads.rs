@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use dragoman_protocol::anthropic::block::Block;
 use dragoman_protocol::anthropic::event::Usage;
-use dragoman_protocol::anthropic::request::{Content, MessagesRequest, Role};
+use dragoman_protocol::anthropic::request::{BILLING_LINE, Content, MessagesRequest, Role};
 use dragoman_protocol::count::estimate;
 use dragoman_protocol::translate::ToolOrder;
 use http::HeaderMap;
@@ -98,11 +98,10 @@ fn hash_text(content: &Content<'_>, hasher: &mut DefaultHasher) {
         Content::Text(text) => text.to_text().hash(hasher),
         Content::Blocks(blocks) => {
             for block in blocks {
-                if let Block::Text(block) = block {
-                    let text = block.text.to_text();
-                    if !text.starts_with("x-anthropic-billing-header:") {
-                        text.hash(hasher);
-                    }
+                if let Block::Text(block) = block
+                    && !block.text.starts_with(BILLING_LINE)
+                {
+                    block.text.to_text().hash(hasher);
                 }
             }
         }

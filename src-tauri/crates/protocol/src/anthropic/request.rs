@@ -14,6 +14,9 @@ use super::block::Block;
 use crate::failure::Failure;
 use crate::json::{JsonStr, kind_of, located, nested};
 
+/// How Claude Code's billing line begins: the first system text, different from request to request.
+pub const BILLING_LINE: &str = "x-anthropic-billing-header:";
+
 /// The whole request.
 #[derive(Debug, Clone, Deserialize)]
 pub struct MessagesRequest<'a> {

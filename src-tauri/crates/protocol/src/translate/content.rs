@@ -12,7 +12,7 @@ use super::originals::{Originals, stands_for};
 use super::pairs::Pairs;
 use super::tools::upstream_name;
 use crate::anthropic::block::{Block, ToolUseBlock};
-use crate::anthropic::request::{Content, Message, Role};
+use crate::anthropic::request::{BILLING_LINE, Content, Message, Role};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::request::{
@@ -314,8 +314,7 @@ fn as_said_by(role: InputRole, part: InputPart<'_>) -> InputPart<'_> {
 /// The system text without Claude Code's billing line, which differs from request to request (R04, P3). Only at the
 /// very start; the same words later are the user's own.
 fn strip_billing<'a>(text: &JsonStr<'a>) -> Option<JsonStr<'a>> {
-    const HEADER: &str = "x-anthropic-billing-header:";
-    if !text.starts_with(HEADER) {
+    if !text.starts_with(BILLING_LINE) {
         return (!text.is_blank()).then(|| text.clone());
     }
     let whole = text.to_text();

@@ -108,15 +108,15 @@ impl ResponsesToMessages {
         }
     }
 
-    /// Takes one upstream event.
+    /// Takes one upstream event. `now`: unix seconds, for limits that are told relative to it.
     ///
     /// # Errors
     /// What upstream says went wrong, or arguments that are no JSON. The machine is silent from then on.
-    pub fn push(&mut self, event: &Event<'_>, sink: &mut impl Sink) -> Result<(), Failure> {
+    pub fn push(&mut self, event: &Event<'_>, now: i64, sink: &mut impl Sink) -> Result<(), Failure> {
         if self.expect == Expect::Silence {
             return Ok(());
         }
-        let pushed = self.take(event, sink);
+        let pushed = self.take(event, now, sink);
         if pushed.is_err() {
             self.expect = Expect::Silence;
         } else if let Some(sequence) = self.blocks.met.take() {
@@ -165,7 +165,7 @@ impl ResponsesToMessages {
         &self.notes
     }
 
-    fn take(&mut self, event: &Event<'_>, sink: &mut impl Sink) -> Result<(), Failure> {
+    fn take(&mut self, event: &Event<'_>, now: i64, sink: &mut impl Sink) -> Result<(), Failure> {
         match event {
             Event::ItemAdded { place, item } => {
                 if let Some(index) = self.slot(place, item) {
@@ -221,7 +221,7 @@ impl ResponsesToMessages {
                 self.end(response, reason, sink);
             }
             Event::Failed(_) => {
-                return Err(event.failure(0).unwrap_or(Failure::Truncated));
+                return Err(event.failure(now).unwrap_or(Failure::Truncated));
             }
             Event::Lifecycle | Event::RateLimits(_) | Event::Progress | Event::Unknown { .. } => {}
         }

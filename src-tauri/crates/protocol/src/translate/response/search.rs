@@ -72,23 +72,19 @@ impl Search {
         blocks: &mut Blocks,
         sink: &mut impl Sink,
     ) {
-        let is_new = |url: &String, searches: &Searches| {
-            !searches.listed.contains(url) && !is_blocked(url, &rules.blocked_domains)
+        // A search that names no sources: what the text cites is all that is known.
+        let found = if self.urls.is_empty() && !self.failed {
+            searches.cited.iter().map(|url| (url.clone(), None)).collect()
+        } else {
+            self.urls.clone()
         };
         let mut results: Vec<SearchResult> = Vec::new();
-        let uncited = searches.cited.clone();
-        let urls = self.urls.iter().cloned();
-        let urls: Vec<(String, Option<String>)> = if self.urls.is_empty() && !self.failed {
-            uncited.into_iter().map(|url| (url, None)).collect()
-        } else {
-            urls.collect()
-        };
-        for (url, title) in urls {
-            if is_new(&url, searches) {
-                searches.listed.insert(url.clone());
-                let title = title.or_else(|| searches.titles.get(&url).cloned());
-                results.push(SearchResult::new(title.unwrap_or_else(|| name_of(&url)), url));
+        for (url, title) in found {
+            if is_blocked(&url, &rules.blocked_domains) || !searches.listed.insert(url.clone()) {
+                continue;
             }
+            let title = title.or_else(|| searches.titles.get(&url).cloned());
+            results.push(SearchResult::new(title.unwrap_or_else(|| name_of(&url)), url));
         }
         if self.opened_page && results.is_empty() {
             return; // the same page again

@@ -28,7 +28,7 @@ fn run(events: &[Value], thinking: bool) -> (Result<(), Failure>, Vec<Value>) {
     let mut outcome = Ok(());
     for event in events {
         let text = event.to_string();
-        outcome = outcome.and(machine.push(&Event::parse(&text).unwrap(), &mut sink));
+        outcome = outcome.and(machine.push(&Event::parse(&text).unwrap(), 0, &mut sink));
     }
     outcome = outcome.and(machine.finish(&mut sink));
     let mut decoder = Decoder::default();
@@ -46,7 +46,7 @@ fn fold(events: &[Value], thinking: bool) -> Value {
     let mut machine = ResponsesToMessages::new(answer(thinking));
     let mut sink = MessageSink::default();
     for event in events {
-        machine.push(&Event::parse(&event.to_string()).unwrap(), &mut sink).unwrap();
+        machine.push(&Event::parse(&event.to_string()).unwrap(), 0, &mut sink).unwrap();
     }
     machine.finish(&mut sink).unwrap();
     serde_json::from_slice(&sink.into_json()).unwrap()
@@ -279,7 +279,7 @@ proptest! {
         let mut machine = ResponsesToMessages::new(answer(true));
         let mut sink = SseSink::default();
         for event in cut {
-            machine.push(&Event::parse(&event.to_string()).unwrap(), &mut sink).unwrap();
+            machine.push(&Event::parse(&event.to_string()).unwrap(), 0, &mut sink).unwrap();
         }
         let through = machine.queue.is_empty() && machine.blocks.calls_sent > 0;
         prop_assert_eq!(machine.finish(&mut sink).is_ok(), through);
@@ -292,12 +292,12 @@ proptest! {
         let failed = r#"{"type":"response.failed","response":{"error":{"code":"server_error","message":"m"}}}"#;
         let at = at.index(events.len());
         for event in &events[..at] {
-            machine.push(&Event::parse(&event.to_string()).unwrap(), &mut sink).unwrap();
+            machine.push(&Event::parse(&event.to_string()).unwrap(), 0, &mut sink).unwrap();
         }
-        prop_assert!(machine.push(&Event::parse(failed).unwrap(), &mut sink).is_err());
+        prop_assert!(machine.push(&Event::parse(failed).unwrap(), 0, &mut sink).is_err());
         let length = sink.bytes.len();
         for event in &events[at..] {
-            machine.push(&Event::parse(&event.to_string()).unwrap(), &mut sink).unwrap();
+            machine.push(&Event::parse(&event.to_string()).unwrap(), 0, &mut sink).unwrap();
         }
         machine.finish(&mut sink).unwrap();
         prop_assert_eq!(sink.bytes.len(), length);
@@ -309,7 +309,7 @@ fn a_delta_goes_out_in_the_escapes_it_came_in() {
     let mut machine = ResponsesToMessages::new(answer(true));
     let mut sink = SseSink::default();
     let event = r#"{"type":"response.output_text.delta","item_id":"msg_1","output_index":0,"content_index":0,"delta":"\u00e9\/\n"}"#;
-    machine.push(&Event::parse(event).unwrap(), &mut sink).unwrap();
+    machine.push(&Event::parse(event).unwrap(), 0, &mut sink).unwrap();
     let sent = String::from_utf8(sink.bytes).unwrap();
     assert!(sent.contains(r#""text":"\u00e9\/\n""#), "{sent}");
 }
@@ -357,7 +357,7 @@ fn a_stop_sequence_ends_the_message_and_nothing_follows() {
         ResponsesToMessages::new(Answer { stop_sequences: vec!["</block>".into()], ..answer(false) });
     let mut sink = SseSink::default();
     for text in ["<block>no</", "block> trailing", " text"] {
-        machine.push(&Event::parse(&delta(text).to_string()).unwrap(), &mut sink).unwrap();
+        machine.push(&Event::parse(&delta(text).to_string()).unwrap(), 0, &mut sink).unwrap();
     }
     assert!(machine.has_ended());
     let mut decoder = Decoder::default();
@@ -394,8 +394,8 @@ fn searching(rules: SearchRules, calls: &[Value], text: &str, cited: &str) -> (V
     let (mut sink, mut fold) = (SseSink::default(), MessageSink::default());
     for event in &events {
         let text = event.to_string();
-        machine.push(&Event::parse(&text).unwrap(), &mut sink).unwrap();
-        folding.push(&Event::parse(&text).unwrap(), &mut fold).unwrap();
+        machine.push(&Event::parse(&text).unwrap(), 0, &mut sink).unwrap();
+        folding.push(&Event::parse(&text).unwrap(), 0, &mut fold).unwrap();
     }
     let mut decoder = Decoder::default();
     decoder.push(&sink.bytes);
