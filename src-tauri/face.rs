@@ -60,7 +60,9 @@ impl Face {
         };
         match &account.state {
             AccountState::Ready => {}
-            AccountState::SignIn(_) => return face(Sign::NeedsYou, format!("Sign in again: {who}")),
+            AccountState::SignIn(_) | AccountState::Locked(_) => {
+                return face(Sign::NeedsYou, format!("Sign in again: {who}"));
+            }
             AccountState::None => return face(Sign::NeedsYou, "Sign in with ChatGPT".to_owned()),
         }
         let window = fullest(&snapshot.limits.windows, now);
@@ -156,9 +158,9 @@ mod tests {
             account: AccountView {
                 label: Some("you@example.com".to_owned()),
                 plan: Some("plus".to_owned()),
-                kind: AccountKind::Linked,
-                state: AccountState::Ready,
+                ..AccountView::new(AccountKind::Linked, "you")
             },
+            accounts: Vec::new(),
             limits: Limits::default(),
             activity: Activity::default(),
             models: Models {

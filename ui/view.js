@@ -4,7 +4,7 @@ import { text } from './strings.js';
 
 /** @typedef {{ state: 'off' } | { state: 'on', address: string } | { state: 'failed', message: string }} Server */
 /** @typedef {{ label: string | null, plan: string | null, kind: 'linked' | 'own' | 'api_key' | 'demo',
- *   state: { state: 'ready' | 'none' } | { state: 'sign_in', message: string } }} Account */
+ *   state: { state: 'ready' | 'none' } | { state: 'sign_in' | 'locked', message: string } }} Account */
 /** @typedef {{ server: Server, account: Account, hints: string[] }} Snapshot */
 
 /** @param {string} tag @param {Record<string, string>} attributes @param {(Node | string)[]} children */

@@ -1,5 +1,7 @@
 //! [`App`]: composes the rooms once and offers every verb a user sees. Tray and command line are shells around it.
 
+mod accounts;
+
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -8,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dragoman_proxy as proxy;
-use dragoman_upstream::{self as upstream, AccountView, BackendKind, Client};
+use dragoman_upstream::{self as upstream, BackendKind, Client};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -249,13 +251,6 @@ impl App {
         let own = self.inner.board.subscribe().borrow().models.window;
         let window = found.health.context_window.unwrap_or(own);
         environment::claude_code(found.running.address, &self.inner.token, window)
-    }
-
-    /// The account, read again from where its login is kept; no network.
-    pub async fn check_account(&self) -> AccountView {
-        let account = self.inner.client.check_account().await;
-        self.inner.board.publish();
-        account
     }
 
     /// The end: the listener closes at once, open streams get `limit`, every task is joined. Longer than `limit` it

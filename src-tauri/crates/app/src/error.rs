@@ -40,6 +40,9 @@ pub enum Error {
     /// The client of the backend could not be built.
     #[error("{}", chain(.0))]
     Upstream(#[from] dragoman_upstream::Error),
+    /// Something that was to be done with an account.
+    #[error("{0}")]
+    Account(#[from] dragoman_upstream::AccountProblem),
     /// The program is ending.
     #[error("Dragoman is stopping")]
     Stopping,

@@ -19,8 +19,8 @@ pub mod token;
 pub use app::{App, Options, STREAMS, running};
 pub use dragoman_protocol::route::{Dialect, Effort};
 pub use dragoman_upstream::{
-    AccountKind, AccountState, AccountView, BackendKind, Credits, LimitWindow, Limits,
-    Source as CatalogSource, install_crypto,
+    AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, BackendKind, Credits,
+    LimitWindow, Limits, Rest, Source as CatalogSource, install_crypto,
 };
 pub use error::Error;
 pub use models::{Listed, Mapped, Models};

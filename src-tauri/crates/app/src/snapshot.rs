@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dragoman_proxy as proxy;
-use dragoman_upstream::{AccountView, Client, Limits};
+use dragoman_upstream::{AccountView, AccountsView, Client, Limits};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -25,10 +25,12 @@ pub struct Snapshot {
     pub version: &'static str,
     /// The proxy's listener.
     pub server: Server,
-    /// Whose subscription is used.
+    /// The account in use.
     pub account: AccountView,
     /// How much of it is used.
     pub limits: Limits,
+    /// All accounts, the preferred one first.
+    pub accounts: Vec<AccountView>,
     /// What the proxy is doing.
     pub activity: Activity,
     /// Which models there are and what Claude's names stand for.
@@ -122,19 +124,17 @@ impl Board {
     /// Keep the picture true until `stop`.
     pub(crate) async fn watch(self: Arc<Self>, stop: CancellationToken) {
         let mut catalog = self.client.catalog_updates();
-        let mut account = self.client.account_updates();
-        let mut limits = self.client.limits();
+        let mut accounts = self.client.accounts_updates();
         let mut activity = self.activity.clone();
         let mut settings = self.settings.clone();
         loop {
             let alive = tokio::select! {
                 () = stop.cancelled() => return,
                 changed = catalog.changed() => changed.is_ok(),
-                changed = account.changed() => changed.is_ok(),
-                changed = limits.changed() => changed.is_ok(),
+                changed = accounts.changed() => changed.is_ok(),
                 changed = activity.changed() => changed.is_ok(),
                 changed = settings.changed() => changed.is_ok(),
-                () = tokio::time::sleep(ACCOUNT) => { self.client.check_account().await; true }
+                () = tokio::time::sleep(ACCOUNT) => { self.client.check_accounts().await; true }
             };
             if !alive {
                 return;
@@ -152,11 +152,15 @@ fn picture(
     hints: &[String],
 ) -> Snapshot {
     let settings = settings.borrow().clone();
+    let accounts = client.accounts();
+    let account = accounts.in_use().clone();
+    let AccountsView { accounts, .. } = accounts;
     Snapshot {
         version: crate::VERSION,
         server,
-        account: client.account(),
-        limits: client.limits().borrow().clone(),
+        limits: account.limits.clone(),
+        account,
+        accounts,
         activity: Activity::of(&activity.borrow()),
         // Not `client.catalog()`: looking at the picture must not send the client to the network.
         models: Models::of(&client.catalog_updates().borrow(), &models::rules(&settings)),

@@ -80,7 +80,9 @@ fn introduction(snapshot: &Snapshot) -> String {
     let version = format!("Dragoman {}", snapshot.version);
     match &snapshot.account.state {
         AccountState::Ready => format!("{version} answers with {}.", account(&snapshot.account)),
-        AccountState::SignIn(message) => format!("{version} can't answer yet: {message}"),
+        AccountState::SignIn(message) | AccountState::Locked(message) => {
+            format!("{version} can't answer yet: {message}")
+        }
         AccountState::None => {
             format!(
                 "{version} can't answer yet: no one is signed in. Run `codex login`; no restart is needed."

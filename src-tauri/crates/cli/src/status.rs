@@ -29,6 +29,7 @@ struct Rest<'a> {
     version: &'a str,
     signed_in: bool,
     account: &'a AccountView,
+    accounts: &'a [AccountView],
     limits: &'a dragoman::Limits,
     models: &'a Models,
     hints: &'a [String],
@@ -55,6 +56,7 @@ pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trou
                 version: snapshot.version,
                 signed_in,
                 account: &snapshot.account,
+                accounts: &snapshot.accounts,
                 limits: &snapshot.limits,
                 models: &snapshot.models,
                 hints: &snapshot.hints,
@@ -98,7 +100,9 @@ pub(crate) fn account(account: &AccountView) -> String {
     match account.kind {
         AccountKind::Linked => format!("{who} (the Codex CLI's login)"),
         AccountKind::Own => who,
-        AccountKind::ApiKey => "an API key of the Codex CLI".to_owned(),
+        AccountKind::ApiKey => {
+            format!("{} (OpenAI API, paid by use)", account.label.as_deref().unwrap_or("an API key"))
+        }
         AccountKind::Demo => "the built-in demo model".to_owned(),
     }
 }
@@ -106,7 +110,7 @@ pub(crate) fn account(account: &AccountView) -> String {
 fn standing(view: &AccountView) -> String {
     match &view.state {
         AccountState::Ready => account(view),
-        AccountState::SignIn(message) => message.clone(),
+        AccountState::SignIn(message) | AccountState::Locked(message) => message.clone(),
         AccountState::None => "no one is signed in; run `codex login`".to_owned(),
     }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn messages(State(proxy): State<Proxy>, request: Request) -> Re
     match answer(&proxy, request, &id).await {
         Ok(mut response) => {
             set_request_id(&mut response, &id);
-            quota::tell(&proxy.inner.client.limits().borrow(), response.headers_mut());
+            quota::tell(&proxy.inner.client.limits(), response.headers_mut());
             response
         }
         Err(failure) => failure_response(&failure, &id),
@@ -84,7 +84,7 @@ impl Exchange {
         let route = rules.route(&client.catalog(), &request.model, wants)?;
         let ids = Ids::of(headers, &request);
         let seen = proxy.inner.threads.observe(&ids.thread, &request);
-        let attempt = client.plan(&route.model, route.dialect).await?;
+        let attempt = client.plan(&route.model, route.dialect, &ids.session).await?;
         let mut entry = proxy.inner.activity.begin(id, &request.model, &route.model);
 
         let thread = Known {

@@ -75,7 +75,7 @@ struct Window {
 pub(crate) async fn health(State(proxy): State<Proxy>) -> Response {
     let catalog = proxy.inner.client.catalog();
     let config = proxy.config();
-    let limits = proxy.inner.client.limits().borrow().clone();
+    let limits = proxy.inner.client.limits();
     let windows = limits.windows.into_iter().filter(|window| window.name.is_none());
     let health = Health {
         status: "ok",

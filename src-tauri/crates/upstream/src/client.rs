@@ -1,4 +1,7 @@
-//! The door: everything that the other rooms may ask of a backend.
+//! The door: everything that the other rooms may ask of a backend. What they ask about accounts is in
+//! `client/accounts.rs`.
+
+mod accounts;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::{AccountView, Accounts, Issuer};
+use crate::accounts::{Accounts, Issuer};
 use crate::attempt::{Attempt, Turn};
 use crate::catalog::{Catalog, Catalogs};
 use crate::codex::Codex;
@@ -23,7 +26,6 @@ use crate::error::Error;
 use crate::files;
 use crate::http::{Http, base_url, install_crypto};
 use crate::identity::Identity;
-use crate::limits::Limits;
 use crate::routing::Routing;
 use crate::stream::EventStream;
 
@@ -35,14 +37,13 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// The client of the model backend. Cheap to clone; built once and passed down.
 #[derive(Clone)]
 pub struct Client {
-    backend: Backend,
-    limits: Arc<watch::Sender<Limits>>,
+    pub(crate) backend: Backend,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 #[derive(Clone)]
-enum Backend {
+pub(crate) enum Backend {
     ChatGpt(Arc<Codex>),
     Demo(Arc<Demo>),
 }
@@ -62,12 +63,11 @@ impl Client {
     /// background tasks.
     pub async fn start(config: Config) -> Result<Self, Error> {
         install_crypto();
-        let limits: Arc<watch::Sender<Limits>> = Arc::default();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let backend = match config.backend {
-            BackendKind::Demo => Backend::Demo(Arc::new(Demo::new(Arc::clone(&limits)))),
+            BackendKind::Demo => Backend::Demo(Arc::new(Demo::new())),
             BackendKind::ChatGpt => {
-                let codex = Arc::new(start_codex(config, &limits, &tasks, &stop).await?);
+                let codex = Arc::new(start_codex(config, &tasks, &stop).await?);
                 // A first look at the login, for those who ask before the first request. A keyring may want a password
                 // first: nobody waits for that here.
                 let accounts = Arc::clone(&codex.accounts);
@@ -76,7 +76,7 @@ impl Client {
                 Backend::ChatGpt(codex)
             }
         };
-        Ok(Self { backend, limits, tasks, stop })
+        Ok(Self { backend, tasks, stop })
     }
 
     /// The catalog: from memory, else the disk, else the bundled one. Never waits; an old one is fetched anew in the
@@ -99,37 +99,11 @@ impl Client {
         }
     }
 
-    /// What may be shown of the account, as last read.
-    pub fn account(&self) -> AccountView {
-        self.account_updates().borrow().clone()
-    }
-
-    /// The same and its changes.
-    pub fn account_updates(&self) -> watch::Receiver<AccountView> {
+    /// How a request for this model should first be tried: which account answers in this session, and what is
+    /// remembered of earlier ones. [`Failure::SignIn`] if there is no login.
+    pub async fn plan(&self, model: &str, dialect: Dialect, session: &str) -> Result<Attempt, Failure> {
         match &self.backend {
-            Backend::ChatGpt(codex) => codex.accounts.view(),
-            Backend::Demo(demo) => demo.account.subscribe(),
-        }
-    }
-
-    /// Reads the login again, without network, and tells what may be shown of it.
-    pub async fn check_account(&self) -> AccountView {
-        match &self.backend {
-            Backend::ChatGpt(codex) => codex.accounts.look().await,
-            Backend::Demo(_) => self.account(),
-        }
-    }
-
-    /// The limits and their changes.
-    pub fn limits(&self) -> watch::Receiver<Limits> {
-        self.limits.subscribe()
-    }
-
-    /// How a request for this model should first be tried: which account, and what is remembered of earlier ones.
-    /// [`Failure::SignIn`] if there is no login.
-    pub async fn plan(&self, model: &str, dialect: Dialect) -> Result<Attempt, Failure> {
-        match &self.backend {
-            Backend::ChatGpt(codex) => codex.plan(model, dialect).await,
+            Backend::ChatGpt(codex) => codex.plan(model, dialect, session).await,
             Backend::Demo(_) => Ok(Demo::plan(dialect)),
         }
     }
@@ -153,12 +127,7 @@ impl Client {
     }
 }
 
-async fn start_codex(
-    config: Config,
-    limits: &Arc<watch::Sender<Limits>>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> Result<Codex, Error> {
+async fn start_codex(config: Config, tasks: &TaskTracker, stop: &CancellationToken) -> Result<Codex, Error> {
     let (base, issuer_url) = (base_url(&config.chatgpt_url)?, base_url(&config.issuer_url)?);
     for path in [&config.state_dir, &config.cache_dir] {
         let directory = path.clone();
@@ -183,7 +152,6 @@ async fn start_codex(
         catalogs: Arc::new(catalogs),
         routing: Routing::new(base.clone(), config.chatgpt_url_is_default),
         memory: Arc::default(),
-        limits: Arc::clone(limits),
         compression: config.compression,
         base,
         looked_for_cli: AtomicBool::new(false),
@@ -207,7 +175,7 @@ mod tests {
         let client = Client::start(config).await.unwrap();
         assert_eq!(client.catalog().source, Source::Demo);
         assert_eq!(client.account().kind, AccountKind::Demo);
-        let attempt = client.plan("demo-lite", Dialect::Lite).await.unwrap();
+        let attempt = client.plan("demo-lite", Dialect::Lite, "s").await.unwrap();
         assert_eq!(attempt.account, AccountTag::demo());
         let turn = Turn {
             model: "demo-lite".into(),
@@ -226,7 +194,7 @@ mod tests {
             bytes.extend(chunk.unwrap());
         }
         assert!(String::from_utf8(bytes).unwrap().contains("response.completed"));
-        assert_eq!(client.limits().borrow().plan.as_deref(), Some("demo"));
+        assert_eq!(client.limits().plan.as_deref(), Some("demo"));
         client.shutdown().await;
     }
 
@@ -243,7 +211,7 @@ mod tests {
         let client = Client::start(config.clone()).await.unwrap();
         assert_eq!(client.account().state, AccountState::None);
         assert!(matches!(
-            client.plan("gpt-x", Dialect::Classic).await.unwrap_err(),
+            client.plan("gpt-x", Dialect::Classic, "s").await.unwrap_err(),
             Failure::SignIn { message } if message.contains("codex login")
         ));
         assert_eq!(client.catalog().source, Source::Bundled);

@@ -13,19 +13,17 @@ use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::answer::{check_kind, failure_of, sounds_undecoded};
-use crate::accounts::{Accounts, Credential, Recovered};
+use crate::accounts::{Account, Accounts, Credential, Recovered};
 use crate::attempt::{Attempt, Turn};
 use crate::catalog::Catalogs;
 use crate::config::Compression;
 use crate::http::{Http, is_loopback, join, unreachable};
 use crate::identity::{Call, Endpoint, Identity, TurnIds};
-use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::routing::Routing;
 use crate::stream::{Ears, EventStream, IDLE_LIMIT, Source, Sticky};
@@ -44,7 +42,6 @@ pub(crate) struct Codex {
     pub(crate) catalogs: Arc<Catalogs>,
     pub(crate) routing: Routing,
     pub(crate) memory: Arc<Memory>,
-    pub(crate) limits: Arc<watch::Sender<Limits>>,
     pub(crate) compression: Compression,
     pub(crate) base: reqwest::Url,
     pub(crate) looked_for_cli: AtomicBool,
@@ -86,9 +83,10 @@ impl Codex {
         self: &Arc<Self>,
         model: &str,
         dialect: dragoman_protocol::route::Dialect,
+        session: &str,
     ) -> Result<Attempt, Failure> {
         self.look_around();
-        let credential = self.accounts.credential().await?;
+        let credential = self.accounts.choose(session).await?.credential().await?;
         let origin = self.routing.known(&credential.tag);
         Ok(Attempt {
             account: credential.tag,
@@ -111,16 +109,17 @@ impl Codex {
         }
         let mut tried = Tried::default();
         let mut is_first = true;
+        let account = self.accounts.choose(&turn.session).await?;
         loop {
-            let result = match self.accounts.usable().await {
+            let result = match account.usable().await {
                 Ok(credential) => {
                     if credential.tag != turn.attempt.account {
                         turn.attempt.account = credential.tag.clone();
                         body = (turn.again)(&turn.attempt)?.into();
                     }
                     if is_first {
-                        if let Some(limit) = self.memory.limit(&credential.tag)
-                            && !self.has_room_again(&credential).await
+                        if let Some(limit) = self.memory.limit(&credential.account)
+                            && !self.has_room_again(&account, &credential).await
                         {
                             return Err(limit);
                         }
@@ -129,12 +128,14 @@ impl Codex {
                         }
                         is_first = false;
                     }
-                    let result = self.once(&turn, &body, &credential, tried.uncompressed).await;
+                    let result = self.once(&turn, &body, (&account, &credential), tried.uncompressed).await;
                     match result {
-                        Err(Refusal::Unauthorized) => match self.recover(&credential, &mut tried).await {
-                            Ok(()) => continue,
-                            Err(failure) => Err(failure),
-                        },
+                        Err(Refusal::Unauthorized) => {
+                            match self.recover(&account, &credential, &mut tried).await {
+                                Ok(()) => continue,
+                                Err(failure) => Err(failure),
+                            }
+                        }
                         Err(Refusal::Compression(failure)) => {
                             tracing::debug!(
                                 kind = kind(&failure),
@@ -175,7 +176,7 @@ impl Codex {
         self: &Arc<Self>,
         turn: &Turn,
         body: &Bytes,
-        credential: &Credential,
+        (account, credential): (&Account, &Credential),
         uncompressed: bool,
     ) -> Result<EventStream, Refusal> {
         let origin = self.routing.origin(&self.http, &self.identity, credential).await;
@@ -219,7 +220,7 @@ impl Codex {
             .map_err(|error| unreachable(&error, &url))?;
         let status = response.status().as_u16();
         tracing::debug!(model = turn.model, status, bytes = body.len(), compress, "the backend answered");
-        self.note_headers(response.headers(), turn, credential);
+        self.note_headers(response.headers(), turn, (account, credential));
         if status == 200 {
             check_kind(response.headers())?;
             let source = Source::Http(Box::new(response));
@@ -228,7 +229,7 @@ impl Codex {
                 account: credential.tag.clone(),
                 thread: turn.thread.clone(),
             };
-            let ears = Ears::new(Arc::clone(&self.limits), Some(sticky));
+            let ears = Ears::new(Arc::clone(account.seat()), Some(sticky));
             return Ok(EventStream::open(source, turn.attempt.clone(), ears).await?);
         }
         if status == 401 {
@@ -245,11 +246,16 @@ impl Codex {
     }
 
     /// After a 401: the login may have changed on the disk; else it is renewed, once.
-    async fn recover(&self, refused: &Credential, tried: &mut Tried) -> Result<(), Failure> {
+    async fn recover(
+        &self,
+        account: &Arc<Account>,
+        refused: &Credential,
+        tried: &mut Tried,
+    ) -> Result<(), Failure> {
         if tried.renewed || tried.reloads > 2 {
-            return Err(self.accounts.refused());
+            return Err(account.refused());
         }
-        match self.accounts.recover(refused).await? {
+        match account.recover(refused).await? {
             Recovered::Reloaded => tried.reloads += 1,
             Recovered::Renewed => tried.renewed = true,
         }
@@ -280,7 +286,7 @@ impl Codex {
     /// What a success teaches.
     fn learn(&self, turn: &Turn, credential: &Credential, tried: &Tried) {
         let host = host(&self.routing.known(&credential.tag).base);
-        self.memory.forget_limit(&credential.tag);
+        self.memory.forget_limit(&credential.account);
         if tried.flipped {
             tracing::info!(model = turn.model, dialect = ?turn.attempt.dialect, "the model speaks the other dialect");
             self.memory.learn_dialect(&turn.model, turn.attempt.dialect);
@@ -298,7 +304,7 @@ impl Codex {
     fn remember(&self, failure: &Failure, credential: &Credential, asked: &Bytes) {
         match failure {
             Failure::AccountLimit { .. } => {
-                self.memory.learn_limit(&credential.tag, failure, Timestamp::now().as_second());
+                self.memory.learn_limit(&credential.account, failure, Timestamp::now().as_second());
             }
             Failure::Rejected { .. } => {
                 self.memory.learn_refusal(Sha256::digest(asked).into(), failure.clone());
@@ -307,13 +313,18 @@ impl Codex {
         }
     }
 
-    fn note_headers(self: &Arc<Self>, headers: &HeaderMap, turn: &Turn, credential: &Credential) {
+    fn note_headers(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        turn: &Turn,
+        (account, credential): (&Account, &Credential),
+    ) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let limits = self.limits.borrow().with_headers(headers, Timestamp::now().as_second());
-        if let Some(mut limits) = limits {
+        account.seat().fold(|limits| {
+            let mut limits = limits.with_headers(headers, Timestamp::now().as_second())?;
             limits.plan = limits.plan.or_else(|| credential.plan.clone());
-            self.limits.send_replace(limits);
-        }
+            Some((limits, ()))
+        });
         if let Some(token) = text("x-codex-turn-state") {
             self.memory.learn_turn_state(&credential.tag, &turn.thread, token);
         }
@@ -374,7 +385,9 @@ impl Codex {
     }
 
     async fn ask_catalog(&self) -> Result<(Option<String>, Bytes), String> {
-        let credential = self.accounts.usable().await.map_err(|failure| failure.to_string())?;
+        let words = |failure: Failure| failure.to_string();
+        let account = self.accounts.choose("").await.map_err(words)?;
+        let credential = account.usable().await.map_err(words)?;
         let mut url = join(&self.base, "/codex/models");
         url.query_pairs_mut().append_pair("client_version", self.identity.version());
         let headers = self

@@ -17,33 +17,26 @@ use tokio::sync::watch;
 
 pub(crate) use self::script::Playback;
 use self::script::{Answer, Output, write};
-use crate::accounts::{AccountKind, AccountState, AccountView};
+use crate::accounts::{AccountKind, AccountView, Roster, Seat};
 use crate::attempt::{AccountTag, Attempt, Turn};
 use crate::catalog::{Catalog, Model, Source};
-use crate::limits::Limits;
 use crate::stream::{self, Ears, EventStream};
 
 /// The demo backend.
 #[derive(Debug)]
 pub(crate) struct Demo {
     pub(crate) catalog: watch::Sender<Arc<Catalog>>,
-    pub(crate) account: watch::Sender<AccountView>,
-    limits: Arc<watch::Sender<Limits>>,
+    pub(crate) roster: Roster,
+    seat: Arc<Seat>,
 }
 
 impl Demo {
-    pub(crate) fn new(limits: Arc<watch::Sender<Limits>>) -> Self {
-        let account = AccountView {
-            label: Some("demo (no account needed)".to_owned()),
-            plan: None,
-            kind: AccountKind::Demo,
-            state: AccountState::Ready,
-        };
-        Self {
-            catalog: watch::Sender::new(Arc::new(catalog())),
-            account: watch::Sender::new(account),
-            limits,
-        }
+    pub(crate) fn new() -> Self {
+        let label = Some("demo (no account needed)".to_owned());
+        let account = AccountView { label, ..AccountView::new(AccountKind::Demo, "") };
+        let id = account.id.clone();
+        let roster = Roster::of(account);
+        Self { catalog: watch::Sender::new(Arc::new(catalog())), seat: roster.seat(&id), roster }
     }
 
     pub(crate) fn plan(dialect: Dialect) -> Attempt {
@@ -59,7 +52,7 @@ impl Demo {
             });
         }
         let playback = write(&answer(&body, turn.body.len()), &turn.body);
-        let ears = Ears::new(Arc::clone(&self.limits), None);
+        let ears = Ears::new(Arc::clone(&self.seat), None);
         EventStream::open(stream::Source::Demo(playback), turn.attempt, ears).await
     }
 }

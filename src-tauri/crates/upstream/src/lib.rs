@@ -25,7 +25,7 @@ mod stream;
 mod testing;
 mod usage;
 
-pub use accounts::{AccountKind, AccountState, AccountView};
+pub use accounts::{AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, Rest};
 pub use attempt::{AccountTag, Attempt, Turn};
 pub use catalog::{Catalog, Model, Source};
 pub use client::Client;

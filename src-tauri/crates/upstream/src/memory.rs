@@ -10,6 +10,7 @@ use dragoman_protocol::failure::Failure;
 use dragoman_protocol::route::Dialect;
 use tokio::time::Instant;
 
+use crate::accounts::AccountId;
 use crate::attempt::AccountTag;
 
 /// A final refusal is answered locally for this long (DECISIONS 3).
@@ -33,7 +34,7 @@ struct Inner {
     instructions: Recent<String, ()>,
     dialects: Recent<String, Dialect>,
     refusals: Recent<[u8; 32], (Failure, Instant)>,
-    limits: HashMap<AccountTag, Limit>,
+    limits: HashMap<AccountId, Limit>,
     turn_states: Recent<(AccountTag, String), String>,
 }
 
@@ -97,7 +98,7 @@ impl Memory {
     }
 
     /// The account's limit, if it is known to be reached. Once a minute the answer is no: that request finds out.
-    pub(crate) fn limit(&self, account: &AccountTag) -> Option<Failure> {
+    pub(crate) fn limit(&self, account: &AccountId) -> Option<Failure> {
         let now = Instant::now();
         self.with(|inner| {
             let limit = inner.limits.get_mut(account)?;
@@ -114,7 +115,7 @@ impl Memory {
     }
 
     /// The account's limit is reached; `now` in unix seconds.
-    pub(crate) fn learn_limit(&self, account: &AccountTag, failure: &Failure, now: i64) {
+    pub(crate) fn learn_limit(&self, account: &AccountId, failure: &Failure, now: i64) {
         let Failure::AccountLimit { resets_at, .. } = failure else { return };
         let left = resets_at.map_or(PROBE, |at| Duration::from_secs(u64::try_from(at - now).unwrap_or(0)));
         let tried = Instant::now();
@@ -129,7 +130,7 @@ impl Memory {
     }
 
     /// May the usage page be asked whether the limit still holds? The first request after the limit may.
-    pub(crate) fn may_ask(&self, account: &AccountTag) -> bool {
+    pub(crate) fn may_ask(&self, account: &AccountId) -> bool {
         let now = Instant::now();
         self.with(|inner| {
             let Some(limit) = inner.limits.get_mut(account) else { return false };
@@ -141,7 +142,7 @@ impl Memory {
         })
     }
 
-    pub(crate) fn forget_limit(&self, account: &AccountTag) {
+    pub(crate) fn forget_limit(&self, account: &AccountId) {
         self.with(|inner| inner.limits.remove(account));
     }
 
@@ -204,6 +205,7 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::AccountKind;
 
     fn limit(resets_at: Option<i64>) -> Failure {
         Failure::AccountLimit { resets_at, plan: None }
@@ -211,10 +213,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_limit_is_answered_until_it_resets_and_tried_once_a_minute() {
-        let (memory, me) = (Memory::default(), AccountTag::of("me"));
+        let (memory, me) = (Memory::default(), AccountId::of(AccountKind::Own, "me"));
         memory.learn_limit(&me, &limit(Some(1100)), 1000);
         assert_eq!(memory.limit(&me), Some(limit(Some(1100))));
-        assert_eq!(memory.limit(&AccountTag::of("you")), None);
+        assert_eq!(memory.limit(&AccountId::of(AccountKind::Own, "you")), None);
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(memory.limit(&me), None, "one request finds out");
         assert_eq!(memory.limit(&me), Some(limit(Some(1100))), "the others wait");

@@ -13,12 +13,12 @@ use dragoman_protocol::sse::Decoder;
 use jiff::Timestamp;
 use memchr::memmem;
 use serde::Deserialize;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::accounts::Seat;
 use crate::attempt::{AccountTag, Attempt};
 use crate::demo::Playback;
-use crate::limits::{Limits, Reached};
+use crate::limits::Reached;
 use crate::memory::Memory;
 
 /// From one read to the next; the client in front gives up at 300 s (DECISIONS 1).
@@ -142,7 +142,8 @@ impl EventStream {
 
 /// Listens for limits and routing tokens in the bytes that go through, without parsing the others.
 pub(crate) struct Ears {
-    limits: Arc<watch::Sender<Limits>>,
+    /// The account whose limits they are.
+    seat: Arc<Seat>,
     sticky: Option<Sticky>,
     /// The beginning of a frame whose end is still to come.
     tail: Vec<u8>,
@@ -156,8 +157,8 @@ pub(crate) struct Sticky {
 }
 
 impl Ears {
-    pub(crate) fn new(limits: Arc<watch::Sender<Limits>>, sticky: Option<Sticky>) -> Self {
-        Self { limits, sticky, tail: Vec::new() }
+    pub(crate) fn new(seat: Arc<Seat>, sticky: Option<Sticky>) -> Self {
+        Self { seat, sticky, tail: Vec::new() }
     }
 
     /// Looks at one event while opening: does it commit, or is it the failure?
@@ -205,9 +206,7 @@ impl Ears {
 
     fn fold(&self, json: &str) -> Option<Reached> {
         let now = Timestamp::now().as_second();
-        let (limits, reached) = self.limits.borrow().with_event(json, now)?;
-        self.limits.send_replace(limits);
-        reached
+        self.seat.fold(|limits| limits.with_event(json, now)).flatten()
     }
 
     /// Bytes go by. Limits in them are folded in; that the account's limit is reached is no failure any more.
@@ -258,6 +257,7 @@ impl Ears {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::{AccountKind, AccountView, Roster};
     use dragoman_protocol::route::Dialect;
 
     const CREATED: &str = r#"{"type":"response.created","response":{"id":"r"}}"#;
@@ -275,6 +275,14 @@ mod tests {
         }
     }
 
+    fn roster() -> Roster {
+        Roster::of(AccountView::new(AccountKind::Own, "me"))
+    }
+
+    fn seat(roster: &Roster) -> Arc<Seat> {
+        roster.seat(&roster.in_use().id)
+    }
+
     fn source(chunks: &[&str]) -> Source {
         Source::Demo(Playback::of(chunks.iter().map(|chunk| (Duration::ZERO, (*chunk).to_owned()))))
     }
@@ -283,9 +291,9 @@ mod tests {
         format!("event: x\ndata: {data}\n\n")
     }
 
-    async fn open(chunks: &[&str]) -> (Result<EventStream, Failure>, Arc<watch::Sender<Limits>>) {
-        let limits: Arc<watch::Sender<Limits>> = Arc::default();
-        (EventStream::open(source(chunks), attempt(), Ears::new(Arc::clone(&limits), None)).await, limits)
+    async fn open(chunks: &[&str]) -> (Result<EventStream, Failure>, Roster) {
+        let roster = roster();
+        (EventStream::open(source(chunks), attempt(), Ears::new(seat(&roster), None)).await, roster)
     }
 
     async fn rest(stream: &mut EventStream) -> Vec<Result<String, Failure>> {
@@ -331,11 +339,11 @@ mod tests {
         };
         let begin = tokio::time::Instant::now();
         let mut stream =
-            EventStream::open(late(279), attempt(), Ears::new(Arc::default(), None)).await.unwrap();
+            EventStream::open(late(279), attempt(), Ears::new(seat(&roster()), None)).await.unwrap();
         assert_eq!(rest(&mut stream).await.len(), 2);
         assert_eq!(begin.elapsed().as_secs(), 279);
         let mut stream =
-            EventStream::open(late(281), attempt(), Ears::new(Arc::default(), None)).await.unwrap();
+            EventStream::open(late(281), attempt(), Ears::new(seat(&roster()), None)).await.unwrap();
         assert_eq!(rest(&mut stream).await, [Ok(delta.clone()), Err(Failure::Stalled { seconds: 280 })]);
         assert!(matches!(stream.source, Source::Over));
     }
@@ -347,7 +355,8 @@ mod tests {
             (Duration::from_secs(10), "one".to_owned()),
             (Duration::from_secs(10), "two".to_owned()),
         ]));
-        let mut stream = EventStream::open(source, attempt(), Ears::new(Arc::default(), None)).await.unwrap();
+        let mut stream =
+            EventStream::open(source, attempt(), Ears::new(seat(&roster()), None)).await.unwrap();
         let _ = stream.next().await;
         let mut seen = Vec::new();
         loop {
@@ -365,15 +374,15 @@ mod tests {
         let text = format!("{}{}{}", frame(DELTA), frame(LIMITS_EVENT), frame(DELTA));
         let start = frame(DELTA).len();
         for cut in start..text.len() {
-            let (stream, limits) = open(&[&text[..start], &text[start..cut], &text[cut..]]).await;
+            let (stream, roster) = open(&[&text[..start], &text[start..cut], &text[cut..]]).await;
             rest(&mut stream.unwrap()).await;
-            assert_eq!(limits.borrow().windows.len(), 1, "cut at {cut}");
+            assert_eq!(roster.in_use().limits.windows.len(), 1, "cut at {cut}");
         }
         // … also when the cut lies in what was read while opening.
         for cut in start..text.len() {
-            let (stream, limits) = open(&[&text[..cut], &text[cut..]]).await;
+            let (stream, roster) = open(&[&text[..cut], &text[cut..]]).await;
             rest(&mut stream.unwrap()).await;
-            assert_eq!(limits.borrow().windows.len(), 1, "opening cut at {cut}");
+            assert_eq!(roster.in_use().limits.windows.len(), 1, "opening cut at {cut}");
         }
     }
 
@@ -392,7 +401,7 @@ mod tests {
             let me = AccountTag::of("me");
             let sticky = Sticky { memory: Arc::clone(&memory), account: me.clone(), thread: "t".to_owned() };
             let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();
-            let ears = Ears::new(Arc::default(), Some(sticky));
+            let ears = Ears::new(seat(&roster()), Some(sticky));
             let mut stream = EventStream::open(source(&chunks), attempt(), ears).await.unwrap();
             rest(&mut stream).await;
             assert_eq!(memory.turn_state(&me, "t").unwrap_or_default(), expected);
@@ -426,8 +435,8 @@ mod tests {
         );
         let (with_credits, _) = open(&[&event(true), &delta]).await;
         assert_eq!(rest(&mut with_credits.unwrap()).await.len(), 1);
-        let (later, limits) = open(&[&delta, &event(false)]).await;
+        let (later, roster) = open(&[&delta, &event(false)]).await;
         assert_eq!(rest(&mut later.unwrap()).await.len(), 2);
-        assert_eq!(limits.borrow().windows[0].used_percent, 100.0);
+        assert_eq!(roster.in_use().limits.windows[0].used_percent, 100.0);
     }
 }

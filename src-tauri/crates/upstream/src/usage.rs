@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::accounts::Credential;
+use crate::accounts::{Account, Credential};
 use crate::codex::Codex;
 use crate::http::join;
 use crate::identity::{Call, Endpoint};
@@ -18,11 +18,11 @@ const WITHIN: Duration = Duration::from_secs(5);
 
 impl Codex {
     /// True if the page says that the account may go on; the known limit is forgotten then. No answer is no.
-    pub(crate) async fn has_room_again(&self, credential: &Credential) -> bool {
-        if !self.memory.may_ask(&credential.tag) {
+    pub(crate) async fn has_room_again(&self, account: &Account, credential: &Credential) -> bool {
+        if !self.memory.may_ask(&credential.account) {
             return false;
         }
-        let room = match timeout(WITHIN, self.ask_usage(credential)).await {
+        let room = match timeout(WITHIN, self.ask_usage(account, credential)).await {
             Ok(Ok(room)) => room,
             Ok(Err(why)) => {
                 tracing::debug!(why, "the usage page cannot be read");
@@ -32,12 +32,12 @@ impl Codex {
         };
         if room {
             tracing::info!("the account has room again");
-            self.memory.forget_limit(&credential.tag);
+            self.memory.forget_limit(&credential.account);
         }
         room
     }
 
-    async fn ask_usage(&self, credential: &Credential) -> Result<bool, String> {
+    async fn ask_usage(&self, account: &Account, credential: &Credential) -> Result<bool, String> {
         let words = |error: reqwest::Error| error.without_url().to_string();
         let origin = self.routing.origin(&self.http, &self.identity, credential).await;
         let url = join(&origin.base, "/wham/usage");
@@ -49,9 +49,7 @@ impl Codex {
             return Err(format!("status {}", response.status().as_u16()));
         }
         let body = response.bytes().await.map_err(words)?;
-        let read = self.limits.borrow().with_usage(&body, Timestamp::now().as_second());
-        let (limits, room) = read.ok_or("it is not what it used to be")?;
-        self.limits.send_replace(limits);
-        Ok(room)
+        let read = account.seat().fold(|limits| limits.with_usage(&body, Timestamp::now().as_second()));
+        Ok(read.ok_or("it is not what it used to be")?)
     }
 }

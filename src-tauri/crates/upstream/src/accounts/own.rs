@@ -1,34 +1,27 @@
-//! Our own logins: which there are stands in a plain file, their tokens in a token store.
+//! The secrets of one listed account, in the token store. The store is asked only when the list says that they changed.
 //!
-//! The list is apart from the store so that a keyring is asked only when there is something in it: asking may open a
-//! password window. Not here: signing in (a later issue) and renewing (`mod.rs`).
+//! Not here: which accounts there are (`list.rs`) and renewing (`renew.rs`).
 
-use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
+use super::list::List;
+use super::problem::AccountProblem;
 use super::secret::Secret;
 use super::store::{StoreError, TokenStore};
 use super::tokens::Tokens;
-use crate::files::{self, Lock, Stamp};
+use super::view::AccountId;
+use crate::files::{self, Lock};
 
-/// One of our own logins.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct OwnLogin {
-    pub(crate) name: String,
-    pub(crate) tokens: Arc<Tokens>,
-}
-
-/// Our own logins.
+/// One account's tokens (of an API key account: the key, as the access token).
 #[derive(Debug)]
 pub(crate) struct Own {
-    directory: PathBuf,
+    id: AccountId,
+    list: Arc<List>,
     store: Arc<dyn TokenStore>,
-    seen: Mutex<Option<(Stamp, OwnLogin)>>,
+    /// With the revision that they are.
+    seen: Mutex<Option<(u64, Arc<Tokens>)>>,
     /// Held while the store is asked, with the last failure: a hanging keyring must cost those who wait behind each
     /// other one time limit, not one each.
     asking: Mutex<Option<(Instant, Arc<StoreError>)>>,
@@ -37,41 +30,25 @@ pub(crate) struct Own {
 /// For this long a failed store is not asked again.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// `accounts.json`: no secrets. The first account is the one in use.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Index {
-    #[serde(default)]
-    accounts: Vec<Entry>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Entry {
-    name: String,
-}
-
 impl Own {
-    pub(crate) fn new(directory: PathBuf, store: Arc<dyn TokenStore>) -> Self {
-        Self { directory, store, seen: Mutex::new(None), asking: Mutex::new(None) }
+    pub(crate) fn new(id: AccountId, list: Arc<List>, store: Arc<dyn TokenStore>) -> Self {
+        Self { id, list, store, seen: Mutex::new(None), asking: Mutex::new(None) }
     }
 
-    fn index_path(&self) -> PathBuf {
-        self.directory.join("accounts.json")
-    }
-
-    /// The login in use, if we have one of our own. The store is asked only after the list has changed; blocks.
-    pub(crate) fn read(&self) -> Result<Option<OwnLogin>, Arc<StoreError>> {
-        let Some(stamp) = self.stamp()? else { return Ok(None) };
-        if let Some(login) = self.seen(&stamp) {
-            return Ok(Some(login));
+    /// The tokens; `None` if the account is not in the list or not in the store. Blocks.
+    pub(crate) fn read(&self) -> Result<Option<Arc<Tokens>>, Arc<StoreError>> {
+        let Some(revision) = self.revision()? else { return Ok(None) };
+        if let Some(tokens) = self.seen(revision) {
+            return Ok(Some(tokens));
         }
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(login) = self.seen(&stamp) {
-            return Ok(Some(login));
+        if let Some(tokens) = self.seen(revision) {
+            return Ok(Some(tokens));
         }
         match &*asking {
             Some((at, error)) if at.elapsed() < PAUSE => Err(Arc::clone(error)),
             _ => {
-                let result = self.ask(stamp).map_err(Arc::new);
+                let result = self.ask(revision).map_err(Arc::new);
                 *asking = result.as_ref().err().map(|error| (Instant::now(), Arc::clone(error)));
                 result
             }
@@ -79,101 +56,80 @@ impl Own {
     }
 
     /// The same from the store itself.
-    pub(crate) fn read_anew(&self) -> Result<Option<OwnLogin>, Arc<StoreError>> {
-        let Some(stamp) = self.stamp()? else { return Ok(None) };
-        self.ask(stamp).map_err(Arc::new)
+    pub(crate) fn read_anew(&self) -> Result<Option<Arc<Tokens>>, Arc<StoreError>> {
+        let Some(revision) = self.revision()? else { return Ok(None) };
+        self.ask(revision).map_err(Arc::new)
     }
 
-    fn seen(&self, stamp: &Stamp) -> Option<OwnLogin> {
+    fn revision(&self) -> Result<Option<u64>, StoreError> {
+        let index = self.list.read()?;
+        Ok(index.accounts.iter().find(|entry| entry.id == self.id).map(|entry| entry.revision))
+    }
+
+    fn seen(&self, revision: u64) -> Option<Arc<Tokens>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.as_ref().filter(|(seen, _)| seen == stamp).map(|(_, login)| login.clone())
+        seen.as_ref().filter(|(seen, _)| *seen == revision).map(|(_, tokens)| Arc::clone(tokens))
     }
 
-    fn ask(&self, stamp: Stamp) -> Result<Option<OwnLogin>, StoreError> {
-        let Some(Entry { name }) = self.index()?.accounts.into_iter().next() else { return Ok(None) };
-        let Some(text) = self.store.load(&name)? else {
-            tracing::warn!("an own login is listed, but the token store does not hold it");
+    fn ask(&self, revision: u64) -> Result<Option<Arc<Tokens>>, StoreError> {
+        let Some(text) = self.store.load(self.id.as_str())? else {
+            tracing::warn!(account = %self.id, "the account is listed, but the token store does not hold its login");
             return Ok(None);
         };
-        let tokens: Tokens = serde_json::from_str(text.expose()).map_err(|_| StoreError::Damaged)?;
-        let login = OwnLogin { name, tokens: Arc::new(tokens) };
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, login.clone()));
-        Ok(Some(login))
+        let tokens: Arc<Tokens> =
+            Arc::new(serde_json::from_str(text.expose()).map_err(|_| StoreError::Damaged)?);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((revision, Arc::clone(&tokens)));
+        Ok(Some(tokens))
     }
 
-    /// Keeps the tokens, first in the store, then in the list. Blocks.
-    pub(crate) fn save(&self, login: &OwnLogin) -> Result<(), StoreError> {
-        self.store.save(&login.name, &Secret::new(login.tokens.to_json().as_str()))?;
-        let mut index = self.index()?;
-        if index.accounts.first().is_none_or(|entry| entry.name != login.name) {
-            index.accounts.retain(|entry| entry.name != login.name);
-            index.accounts.insert(0, Entry { name: login.name.clone() });
-        }
-        // Written even if it says the same: other processes see by its stamp that the tokens are new.
-        let path = self.index_path();
-        let text = serde_json::to_vec_pretty(&index).unwrap_or_default();
-        files::create_private_directory(&self.directory)
-            .and_then(|()| files::write_private(&path, ".accounts-", &text))
-            .map_err(|source| StoreError::File { path, source })?;
-        let stamp = self.stamp()?;
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = stamp.map(|stamp| (stamp, login.clone()));
+    /// Keeps the tokens: first in the store, then in the list, where other processes see that they are new. Blocks.
+    pub(crate) fn save(&self, tokens: &Arc<Tokens>) -> Result<(), AccountProblem> {
+        self.keep(tokens)?;
+        let revision = self.list.edit(|index| {
+            Ok(index.entry(&self.id).map(|entry| {
+                entry.revision += 1;
+                entry.revision
+            }))
+        })?;
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            revision.map(|revision| (revision, Arc::clone(tokens)));
         Ok(())
+    }
+
+    /// Puts the tokens into the store; the list does not say so yet. Blocks.
+    pub(crate) fn keep(&self, tokens: &Tokens) -> Result<(), StoreError> {
+        self.store.save(self.id.as_str(), &Secret::new(tokens.to_json().as_str()))
     }
 
     /// Held while a refresh token is spent and its successor stored; keeps two Dragomans apart.
     pub(crate) async fn lock(&self, limit: Duration) -> io::Result<Lock> {
-        files::lock(self.directory.join("accounts.lock"), true, limit).await
-    }
-
-    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
-        let path = self.index_path();
-        files::stamp(&path).map_err(|source| StoreError::File { path, source })
-    }
-
-    fn index(&self) -> Result<Index, StoreError> {
-        let path = self.index_path();
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| StoreError::File {
-                path,
-                source: io::Error::new(io::ErrorKind::InvalidData, error),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Index::default()),
-            Err(source) => Err(StoreError::File { path, source }),
-        }
+        files::lock(self.list.directory().join(format!("account-{}.lock", self.id)), true, limit).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::list::Entry;
     use super::super::store::MemoryStore;
+    use super::super::view::AccountKind;
     use super::*;
 
-    fn login(name: &str, token: &str) -> OwnLogin {
-        let tokens = serde_json::from_value(serde_json::json!({"access_token": token})).unwrap();
-        OwnLogin { name: name.into(), tokens: Arc::new(tokens) }
+    fn tokens(token: &str) -> Arc<Tokens> {
+        Arc::new(serde_json::from_value(serde_json::json!({"access_token": token})).unwrap())
     }
 
-    #[derive(Debug)]
-    struct Untouchable;
-
-    impl TokenStore for Untouchable {
-        fn load(&self, _: &str) -> Result<Option<Secret>, StoreError> {
-            panic!("the keyring was asked without need")
-        }
-        fn save(&self, _: &str, _: &Secret) -> Result<(), StoreError> {
-            panic!("the keyring was asked without need")
-        }
-        fn remove(&self, _: &str) -> Result<(), StoreError> {
-            panic!("the keyring was asked without need")
-        }
-    }
-
-    #[test]
-    fn without_an_own_login_the_store_is_never_asked() {
-        let home = tempfile::tempdir().unwrap();
-        let own = Own::new(home.path().to_owned(), Arc::new(Untouchable));
-        assert_eq!(own.read().unwrap(), None);
-        assert_eq!(own.read_anew().unwrap(), None);
+    /// As one process has it.
+    fn own(home: &tempfile::TempDir, store: &Arc<dyn TokenStore>) -> Own {
+        let list = Arc::new(List::new(home.path().join("state")));
+        let id = AccountId::of(AccountKind::Own, "me");
+        list.edit(|index| {
+            if index.entry(&id).is_none() {
+                index.accounts.push(Entry::new(id.clone(), AccountKind::Own));
+            }
+            Ok(())
+        })
+        .unwrap();
+        Own::new(id, list, Arc::clone(store))
     }
 
     /// A keyring behind a password window that nobody answers.
@@ -197,9 +153,8 @@ mod tests {
     #[test]
     fn twenty_requests_before_a_hanging_keyring_wait_for_one_time_limit() {
         let home = tempfile::tempdir().unwrap();
-        Own::new(home.path().to_owned(), Arc::new(MemoryStore::default())).save(&login("a", "1")).unwrap();
         let store = Arc::new(Hanging::default());
-        let own = Own::new(home.path().to_owned(), Arc::clone(&store) as Arc<dyn TokenStore>);
+        let own = own(&home, &(Arc::clone(&store) as Arc<dyn TokenStore>));
         std::thread::scope(|scope| {
             for _ in 0..20 {
                 scope.spawn(|| own.read().unwrap_err());
@@ -209,20 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_login_is_the_one_in_use() {
+    fn another_process_sees_new_tokens_and_the_list_holds_none() {
         let home = tempfile::tempdir().unwrap();
         let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::default());
-        let own = Own::new(home.path().join("state"), Arc::clone(&store));
-        own.save(&login("a", "1")).unwrap();
-        own.save(&login("b", "2")).unwrap();
-        own.save(&login("b", "3")).unwrap();
-        assert_eq!(own.read().unwrap(), Some(login("b", "3")));
-
-        let other = Own::new(home.path().join("state"), store);
-        assert_eq!(other.read().unwrap(), Some(login("b", "3")));
-        own.save(&login("a", "4")).unwrap();
-        assert_eq!(other.read().unwrap(), Some(login("a", "4")), "another process sees it");
-        let index = fs::read_to_string(home.path().join("state/accounts.json")).unwrap();
-        assert!(!index.contains('4'), "no token in the list: {index}");
+        let (one, other) = (own(&home, &store), own(&home, &store));
+        assert_eq!(one.read().unwrap(), None, "listed, but not in the store");
+        one.save(&tokens("canary-3")).unwrap();
+        assert_eq!(other.read().unwrap(), Some(tokens("canary-3")));
+        one.save(&tokens("canary-4")).unwrap();
+        assert_eq!(other.read().unwrap(), Some(tokens("canary-4")));
+        let index = std::fs::read_to_string(home.path().join("state/accounts.json")).unwrap();
+        assert!(!index.contains("canary"), "no token in the list: {index}");
     }
 }

@@ -1,7 +1,7 @@
 //! Renewing a login: one refresh at a time in this process, under the login's file lock between processes.
 //!
 //! The order is: lock, re-read, spend the refresh token, write its successor, use the new token. Not here: when
-//! (`mod.rs`), the call itself (`refresh.rs`).
+//! (`account.rs`), the call itself (`refresh.rs`).
 
 use std::io;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use dragoman_protocol::failure::Failure;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::account::{Account, Source};
 use super::codex_auth::Found;
-use super::own::OwnLogin;
 use super::refresh::{Reason, Refused};
 use super::secret::Secret;
 use super::tokens::{Credential, Renewed, Tokens};
-use super::{AccountState, Accounts, Login, Read};
+use super::view::AccountState;
 use crate::files::{self, Lock};
 
 /// From asking for the login's lock to having it. The holder may be refreshing, which takes at most 20 s.
@@ -24,7 +24,7 @@ const LOCK_LIMIT: Duration = Duration::from_secs(30);
 /// How long the Codex CLI may take to write what it got for the token that we then found spent.
 const HEALING: Duration = Duration::from_secs(3);
 
-impl Accounts {
+impl Account {
     /// Renews the token unless somebody else already has. In a task of its own: a client that hangs up must not cost a
     /// refresh token that has been spent.
     pub(super) async fn renew(
@@ -32,8 +32,8 @@ impl Accounts {
         stale: Credential,
         reason: Reason,
     ) -> Result<Credential, Failure> {
-        let accounts = Arc::clone(self);
-        let task = self.tasks.spawn(async move { accounts.renew_alone(&stale, reason).await });
+        let account = Arc::clone(self);
+        let task = self.means.tasks.spawn(async move { account.renew_alone(&stale, reason).await });
         task.await.unwrap_or_else(|error| {
             Err(Failure::Internal { message: format!("the refresh broke off: {error}") })
         })
@@ -45,14 +45,13 @@ impl Accounts {
             current.access != stale.access && !current.is_expiring(Timestamp::now().as_second())
         };
         // Those who waited for another's refresh are done here.
-        let login = self.read(false).await?;
-        let current = Credential::from(login.tokens().as_ref());
+        let current = self.credential().await?;
         if is_new(&current) {
             return Ok(current);
         }
-        let lock = self.lock(&login).await?;
-        let login = self.read(true).await?;
-        let current = Credential::from(login.tokens().as_ref());
+        let lock = self.lock().await?;
+        let tokens = self.read(true).await?;
+        let current = self.speak(&tokens);
         if is_new(&current) {
             return Ok(current);
         }
@@ -62,17 +61,13 @@ impl Accounts {
         let Some(token) = current.refresh.clone() else {
             return Err(Failure::SignIn { message: self.ended("it holds no refresh token") });
         };
-        match self.issuer.refresh(&self.identity, &token, reason).await {
+        match self.means.issuer.refresh(&self.means.identity, &token, reason).await {
             Ok(new) => {
-                let tokens = self.keep(&login, &new).await;
+                let tokens = self.keep(&tokens, &new).await;
                 drop(lock);
                 self.memory(|memory| memory.quiet_until = None);
-                tracing::info!(?reason, "login renewed");
-                self.judge(Read::Login(match login {
-                    Login::Own(own) => Login::Own(OwnLogin { tokens: Arc::clone(&tokens), ..own }),
-                    Login::Linked(_) => Login::Linked(Arc::clone(&tokens)),
-                }))?;
-                Ok(Credential::from(tokens.as_ref()))
+                tracing::info!(account = %self.id(), ?reason, "login renewed");
+                Ok(self.speak(&self.show(tokens)))
             }
             Err(Refused::Reused) => {
                 // The Codex CLI spends the token before it takes the lock: let go, and see what it writes.
@@ -87,18 +82,18 @@ impl Accounts {
         }
     }
 
-    async fn lock(&self, login: &Login) -> Result<Lock, Failure> {
-        let (held, path) = match login {
-            Login::Own(_) => (self.own.lock(LOCK_LIMIT).await, "the account list".to_owned()),
-            Login::Linked(_) => {
-                let home = self.linked.home().to_owned();
+    async fn lock(&self) -> Result<Lock, Failure> {
+        let (held, path) = match &self.source {
+            Source::Own(own) => (own.lock(LOCK_LIMIT).await, "the account list".to_owned()),
+            Source::Linked(linked) => {
+                let home = linked.home().to_owned();
                 let path = home.join("auth.json").display().to_string();
                 // A token must not be spent where its successor can't be written.
                 let probe = files::blocking(move || {
                     tempfile::Builder::new().prefix(".auth-").tempfile_in(home).map(drop)
                 });
                 match probe.await {
-                    Ok(()) => (self.linked.lock(LOCK_LIMIT).await, path),
+                    Ok(()) => (linked.lock(LOCK_LIMIT).await, path),
                     Err(error) => (Err(error), path),
                 }
             }
@@ -113,34 +108,24 @@ impl Accounts {
     }
 
     /// Writes the new tokens before anybody uses them. If that fails they live on in memory.
-    async fn keep(&self, login: &Login, new: &Renewed) -> Arc<Tokens> {
+    async fn keep(&self, old: &Tokens, new: &Renewed) -> Arc<Tokens> {
         let now = Timestamp::now();
-        let tokens = Arc::new(login.tokens().renewed(new, now));
+        let tokens = Arc::new(old.renewed(new, now));
         // What the disk may still hold: the token just spent, or the one before it if that could not be written.
         let on_disk = self.memory(|memory| memory.unsaved.as_ref().map(|(spent, _)| *spent));
-        let spent = login.tokens().refresh_token.as_ref().map(Secret::fingerprint);
-        let written = match login {
-            Login::Own(own) => {
-                let login = OwnLogin { tokens: Arc::clone(&tokens), ..own.clone() };
-                let store = Arc::clone(&self.own);
-                tokio::task::spawn_blocking(move || {
-                    store.save(&login).map(|()| Arc::clone(&login.tokens)).map_err(|error| error.to_string())
-                })
-                .await
-            }
-            Login::Linked(_) => {
-                let (linked, new) = (Arc::clone(&self.linked), new.clone());
-                let renewed = Arc::clone(&tokens);
-                let spent: Vec<_> = on_disk.into_iter().chain(spent).collect();
-                tokio::task::spawn_blocking(move || match linked.commit(&spent, &new, now) {
-                    // Somebody signed in meanwhile: that login is the newer one.
-                    Ok(Found::Login(tokens)) => Ok(tokens),
-                    Ok(Found::ApiKey | Found::Nothing) => Ok(renewed),
-                    Err(error) => Err(error.to_string()),
-                })
-                .await
-            }
-        };
+        let spent = old.refresh_token.as_ref().map(Secret::fingerprint);
+        let (source, new, renewed) = (self.source.clone(), new.clone(), Arc::clone(&tokens));
+        let holders: Vec<_> = on_disk.into_iter().chain(spent).collect();
+        let written = tokio::task::spawn_blocking(move || match source {
+            Source::Own(own) => own.save(&renewed).map(|()| renewed).map_err(|error| error.to_string()),
+            Source::Linked(linked) => match linked.commit(&holders, &new, now) {
+                // Somebody signed in meanwhile: that login is the newer one.
+                Ok(Found::Login(tokens)) => Ok(tokens),
+                Ok(Found::ApiKey | Found::Nothing) => Ok(renewed),
+                Err(error) => Err(error.to_string()),
+            },
+        })
+        .await;
         match written {
             Ok(Ok(tokens)) => {
                 self.memory(|memory| memory.unsaved = None);
@@ -163,8 +148,7 @@ impl Accounts {
     async fn healed(&self, spent: &Secret) -> Option<Credential> {
         let until = Instant::now() + HEALING;
         loop {
-            let login = self.read(true).await.ok()?;
-            let credential = Credential::from(login.tokens().as_ref());
+            let credential = self.speak(self.read(true).await.ok()?.as_ref());
             if credential.refresh.as_ref() != Some(spent)
                 && !credential.is_expired(Timestamp::now().as_second())
             {
@@ -179,9 +163,9 @@ impl Accounts {
 
     fn bury(&self, token: &Secret, why: &str) -> Failure {
         let message = self.ended(why);
-        tracing::warn!(why, "the login is over");
+        tracing::warn!(account = %self.id(), why, "the login is over");
         self.memory(|memory| memory.dead = Some((token.fingerprint(), message.clone())));
-        self.view.send_modify(|view| view.state = AccountState::SignIn(message.clone()));
+        self.seat.change(|account| account.state = AccountState::SignIn(message.clone()));
         Failure::SignIn { message }
     }
 }

@@ -21,7 +21,6 @@ pub(crate) trait TokenStore: fmt::Debug + Send + Sync {
     /// Keeps the text. After a crash in the middle the store holds the old or the new text, never a mixture.
     fn save(&self, name: &str, secret: &Secret) -> Result<(), StoreError>;
     /// Forgets the text. No error if there is none.
-    #[cfg_attr(not(test), expect(dead_code, reason = "signing out comes with the accounts issue"))]
     fn remove(&self, name: &str) -> Result<(), StoreError>;
 }
 

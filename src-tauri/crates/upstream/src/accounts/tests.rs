@@ -1,10 +1,14 @@
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::jwt::forge;
 use super::secret::Secret;
+use super::store::StoreError;
+use super::tokens::Tokens;
 use super::*;
 use crate::files;
 use crate::http::Http;
@@ -13,6 +17,8 @@ use crate::testing::{Server, Step, json_answer};
 /// What a request needs, made by hand.
 pub(crate) fn credential(account: &str, token: &str, expires_at: Option<i64>) -> Credential {
     Credential {
+        account: AccountId::of(AccountKind::Own, account),
+        kind: AccountKind::Own,
         access: Secret::new(token),
         refresh: None,
         account_id: Some(account.to_owned()),
@@ -56,6 +62,30 @@ fn house(issuer: &str, store: TokenStoreKind) -> House {
     fs::create_dir(&codex).unwrap();
     let accounts = accounts(home.path(), issuer, store);
     House { _home: home, codex, accounts }
+}
+
+impl House {
+    /// The account in use.
+    async fn account(&self) -> Arc<Account> {
+        self.accounts.choose("session").await.unwrap()
+    }
+
+    async fn usable(&self) -> Result<Credential, Failure> {
+        self.account().await.usable().await
+    }
+
+    async fn look(&self) -> AccountView {
+        self.accounts.look().await.in_use().clone()
+    }
+
+    /// Our own login, in the list.
+    async fn own(&self, access: &str, refresh: &str) -> AccountId {
+        self.accounts.add(own_login(access, refresh)).await.unwrap()
+    }
+
+    async fn stored(&self, id: &AccountId) -> Tokens {
+        serde_json::from_str(self.accounts.store.load(id.as_str()).unwrap().unwrap().expose()).unwrap()
+    }
 }
 
 /// As another process would have it.
@@ -102,17 +132,11 @@ async fn a_token_with_life_left_is_used_without_asking_anybody() {
     let house = house(&issuer.url, TokenStoreKind::Memory);
     let token = access("old", 400);
     sign_in(&house.codex, &token, "rt_1");
-    assert_eq!(house.accounts.usable().await.unwrap().access, Secret::new(token));
+    assert_eq!(house.usable().await.unwrap().access, Secret::new(token));
     assert_eq!(issuer.requests().len(), 0);
-    assert_eq!(
-        *house.accounts.view().borrow(),
-        AccountView {
-            label: Some("me@example.com".into()),
-            plan: Some("plus".into()),
-            kind: AccountKind::Linked,
-            state: AccountState::Ready,
-        }
-    );
+    let shown = house.accounts.roster().in_use();
+    assert_eq!((shown.label.as_deref(), shown.plan.as_deref()), (Some("me@example.com"), Some("plus")));
+    assert_eq!((shown.kind, shown.state), (AccountKind::Linked, AccountState::Ready));
 }
 
 #[tokio::test]
@@ -123,7 +147,8 @@ async fn fifty_requests_at_expiry_are_one_refresh() {
     let mut requests = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let accounts = Arc::clone(&house.accounts);
-        requests.spawn(async move { accounts.usable().await.unwrap().access });
+        requests
+            .spawn(async move { accounts.choose("session").await.unwrap().usable().await.unwrap().access });
     }
     let tokens = requests.join_all().await;
     assert!(tokens.iter().all(|token| *token == tokens[0]));
@@ -149,16 +174,17 @@ async fn fifty_refused_requests_are_one_refresh() {
     let issuer = issuer().await;
     let house = house(&issuer.url, TokenStoreKind::Memory);
     sign_in(&house.codex, &access("old", 9000), "rt_1");
-    let refused = house.accounts.credential().await.unwrap();
+    let account = house.account().await;
+    let refused = account.credential().await.unwrap();
     let mut requests = tokio::task::JoinSet::new();
     for _ in 0..50 {
-        let (accounts, refused) = (Arc::clone(&house.accounts), refused.clone());
-        requests.spawn(async move { accounts.recover(&refused).await.unwrap() });
+        let (account, refused) = (Arc::clone(&account), refused.clone());
+        requests.spawn(async move { account.recover(&refused).await.unwrap() });
     }
     requests.join_all().await;
     assert_eq!(issuer.requests().len(), 1);
     assert!(issuer.requests()[0].text().contains("unauthorized_recovery"));
-    assert_ne!(house.accounts.usable().await.unwrap().access, refused.access);
+    assert_ne!(house.usable().await.unwrap().access, refused.access);
 }
 
 #[tokio::test]
@@ -167,7 +193,8 @@ async fn two_processes_spend_one_refresh_token_between_them() {
     let house = house(&issuer.url, TokenStoreKind::Memory);
     sign_in(&house.codex, &access("old", 100), "rt_1");
     let other = accounts(house._home.path(), &issuer.url, TokenStoreKind::Memory);
-    let (one, two) = tokio::join!(house.accounts.usable(), other.usable());
+    let (mine, theirs) = (house.account().await, other.choose("session").await.unwrap());
+    let (one, two) = tokio::join!(mine.usable(), theirs.usable());
     assert_eq!(one.unwrap().access, two.unwrap().access);
     assert_eq!(issuer.requests().len(), 1);
 }
@@ -178,8 +205,8 @@ async fn a_lock_held_by_the_codex_cli_is_waited_for() {
     let house = house(&issuer.url, TokenStoreKind::Memory);
     sign_in(&house.codex, &access("old", 100), "rt_1");
     let held = files::try_lock(&house.codex.join("auth.lock"), false).unwrap().unwrap();
-    let accounts = Arc::clone(&house.accounts);
-    let waiting = tokio::spawn(async move { accounts.usable().await });
+    let account = house.account().await;
+    let waiting = tokio::spawn(async move { account.usable().await });
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert_eq!(issuer.requests().len(), 0, "nothing is spent without the lock");
     // The CLI commits what it got meanwhile.
@@ -195,10 +222,10 @@ async fn a_hang_up_in_the_middle_of_a_refresh_does_not_lose_the_login() {
     let issuer = issuer().await;
     let house = house(&issuer.url, TokenStoreKind::Memory);
     sign_in(&house.codex, &access("old", 100), "rt_1");
-    let hasty = tokio::time::timeout(Duration::from_millis(10), house.accounts.usable()).await;
+    let hasty = tokio::time::timeout(Duration::from_millis(10), house.usable()).await;
     assert!(hasty.is_err());
-    house.accounts.tasks.close();
-    house.accounts.tasks.wait().await;
+    house.accounts.means.tasks.close();
+    house.accounts.means.tasks.wait().await;
     assert_eq!(on_disk(&house.codex)["tokens"]["refresh_token"], "rt_2");
 }
 
@@ -213,17 +240,17 @@ async fn a_permanent_error_is_told_and_never_asked_for_again() {
         let house = house(&issuer.url, TokenStoreKind::Memory);
         sign_in(&house.codex, &access("old", -5), "rt_canary");
         for _ in 0..5 {
-            let words = sentence(house.accounts.usable().await.unwrap_err());
+            let words = sentence(house.usable().await.unwrap_err());
             assert!(words.contains("codex login") && !words.contains("canary"), "{words}");
         }
         assert_eq!(issuer.requests().len(), 1);
-        assert!(matches!(house.accounts.look().await.state, AccountState::SignIn(_)));
+        assert!(matches!(house.look().await.state, AccountState::SignIn(_)));
 
         // A new login is noticed by itself.
         let token = access("new", 864_000);
         sign_in(&house.codex, &token, "rt_other");
-        assert_eq!(house.accounts.usable().await.unwrap().access, Secret::new(token));
-        assert_eq!(house.accounts.view().borrow().state, AccountState::Ready);
+        assert_eq!(house.usable().await.unwrap().access, Secret::new(token));
+        assert_eq!(house.look().await.state, AccountState::Ready);
     }
 }
 
@@ -239,7 +266,7 @@ async fn a_reused_token_is_healed_by_what_the_cli_writes_next() {
         let _lock = files::lock(codex.join("auth.lock"), false, Duration::ZERO).await.unwrap();
         sign_in(&codex, &token, "rt_2");
     });
-    assert_eq!(house.accounts.usable().await.unwrap().access, Secret::new(theirs));
+    assert_eq!(house.usable().await.unwrap().access, Secret::new(theirs));
     cli.await.unwrap();
 }
 
@@ -249,7 +276,7 @@ async fn a_reused_token_that_nobody_replaces_is_the_end() {
     let house = house(&issuer.url, TokenStoreKind::Memory);
     sign_in(&house.codex, &access("old", -5), "rt_1");
     for _ in 0..3 {
-        assert!(sentence(house.accounts.usable().await.unwrap_err()).contains("already used"));
+        assert!(sentence(house.usable().await.unwrap_err()).contains("already used"));
     }
     assert_eq!(issuer.requests().len(), 1);
 }
@@ -261,11 +288,11 @@ async fn a_transient_error_keeps_a_token_that_is_still_valid() {
     let token = access("old", 100);
     sign_in(&house.codex, &token, "rt_1");
     for _ in 0..4 {
-        assert_eq!(house.accounts.usable().await.unwrap().access, Secret::new(token.clone()));
+        assert_eq!(house.usable().await.unwrap().access, Secret::new(token.clone()));
     }
     assert_eq!(issuer.requests().len(), 1, "not asked again at once");
     sign_in(&house.codex, &access("older", -1), "rt_1");
-    let failure = house.accounts.usable().await.unwrap_err();
+    let failure = house.usable().await.unwrap_err();
     assert_eq!(failure.anthropic_kind().0, 503, "{failure:?}");
 }
 
@@ -273,34 +300,33 @@ async fn a_transient_error_keeps_a_token_that_is_still_valid() {
 async fn an_issuer_that_cannot_be_reached_is_named() {
     let house = house("http://127.0.0.1:1", TokenStoreKind::Memory);
     sign_in(&house.codex, &access("old", -5), "rt_1");
-    let failure = house.accounts.usable().await.unwrap_err();
+    let failure = house.usable().await.unwrap_err();
     assert!(failure.to_string().starts_with("127.0.0.1:1 refuses the connection"), "{failure}");
 }
 
 #[tokio::test]
 async fn without_a_login_the_way_to_one_is_told() {
     let house = house("http://127.0.0.1:1", TokenStoreKind::Memory);
-    let words = sentence(house.accounts.usable().await.unwrap_err());
+    let words = sentence(house.usable().await.unwrap_err());
     assert!(words.contains("codex login") && words.contains("dragoman demo"), "{words}");
-    assert_eq!(house.accounts.look().await.state, AccountState::None);
+    assert_eq!(house.look().await.state, AccountState::None);
 
     fs::write(house.codex.join("auth.json"), r#"{"auth_mode":"apikey","OPENAI_API_KEY":"sk-canary"}"#)
         .unwrap();
-    let words = sentence(house.accounts.usable().await.unwrap_err());
+    let words = sentence(house.usable().await.unwrap_err());
     assert!(words.contains("API key") && !words.contains("canary"), "{words}");
-    assert_eq!(house.accounts.look().await.kind, AccountKind::ApiKey);
+    assert!(matches!(house.look().await.state, AccountState::SignIn(_)));
 
     fs::write(house.codex.join("auth.json"), "{broken").unwrap();
-    assert!(sentence(house.accounts.usable().await.unwrap_err()).contains("cannot be read"));
+    assert!(sentence(house.usable().await.unwrap_err()).contains("cannot be read"));
 }
 
 // === own logins ===
 
-fn own_login(name: &str, access: &str, refresh: &str) -> OwnLogin {
-    let tokens = serde_json::from_value(
-        json!({"access_token": access, "refresh_token": refresh, "account_id": "acct-own"}),
-    );
-    OwnLogin { name: name.into(), tokens: Arc::new(tokens.unwrap()) }
+fn own_login(access: &str, refresh: &str) -> NewLogin {
+    let id_token = forge(&json!({"email": "own@example.com",
+        "https://api.openai.com/auth": {"chatgpt_account_id": "acct-own", "chatgpt_plan_type": "pro"}}));
+    NewLogin::own(Some(Secret::new(id_token)), Secret::new(access), Some(Secret::new(refresh)))
 }
 
 #[tokio::test]
@@ -309,14 +335,14 @@ async fn an_own_login_wins_and_is_renewed_through_its_store() {
         let issuer = issuer().await;
         let house = house(&issuer.url, store);
         sign_in(&house.codex, &access("linked", 864_000), "rt_linked");
-        house.accounts.own.save(&own_login("me", &access("own", 100), "rt_1")).unwrap();
-        let renewed = house.accounts.usable().await.unwrap();
+        let id = house.own(&access("own", 100), "rt_1").await;
+        let renewed = house.usable().await.unwrap();
         assert_eq!(renewed.account_id.as_deref(), Some("acct-own"));
         assert_eq!(issuer.requests().len(), 1);
-        assert_eq!(house.accounts.view().borrow().kind, AccountKind::Own);
-        let stored = house.accounts.own.read_anew().unwrap().unwrap();
-        assert_eq!(stored.tokens.refresh_token, Some(Secret::new("rt_2")));
-        assert_eq!(stored.tokens.access_token, renewed.access);
+        assert_eq!(house.look().await.kind, AccountKind::Own);
+        let stored = house.stored(&id).await;
+        assert_eq!(stored.refresh_token, Some(Secret::new("rt_2")));
+        assert_eq!(stored.access_token, renewed.access);
         assert_eq!(on_disk(&house.codex)["tokens"]["refresh_token"], "rt_linked");
     }
 }
@@ -348,17 +374,15 @@ async fn new_tokens_that_cannot_be_written_are_not_lost() {
     let issuer = issuer().await;
     let mut house = house(&issuer.url, TokenStoreKind::Memory);
     let store = Arc::new(Moody::default());
-    let own = Own::new(house._home.path().join("state"), Arc::clone(&store) as Arc<dyn TokenStore>);
-    Arc::get_mut(&mut house.accounts).unwrap().own = Arc::new(own);
-    house.accounts.own.save(&own_login("me", &access("own", 100), "rt_1")).unwrap();
+    Arc::get_mut(&mut house.accounts).unwrap().store = Arc::clone(&store) as Arc<dyn TokenStore>;
+    let id = house.own(&access("own", 100), "rt_1").await;
     store.fails.store(true, std::sync::atomic::Ordering::SeqCst);
-    let renewed = house.accounts.usable().await.unwrap();
+    let renewed = house.usable().await.unwrap();
     assert_eq!(renewed.refresh, Some(Secret::new("rt_2")));
-    assert_eq!(house.accounts.usable().await.unwrap(), renewed, "what memory holds is used");
+    assert_eq!(house.usable().await.unwrap(), renewed, "what memory holds is used");
     store.fails.store(false, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(house.accounts.recover(&renewed).await.unwrap(), Recovered::Renewed);
-    let stored = house.accounts.own.read_anew().unwrap().unwrap();
-    assert_eq!(stored.tokens.refresh_token, Some(Secret::new("rt_3")));
+    assert_eq!(house.account().await.recover(&renewed).await.unwrap(), Recovered::Renewed);
+    assert_eq!(house.stored(&id).await.refresh_token, Some(Secret::new("rt_3")));
     assert_eq!(issuer.requests().len(), 2);
 }
 
@@ -366,11 +390,10 @@ async fn new_tokens_that_cannot_be_written_are_not_lost() {
 async fn an_own_login_that_cannot_be_read_is_not_replaced_by_another_account() {
     let house = house("http://127.0.0.1:1", TokenStoreKind::File);
     sign_in(&house.codex, &access("linked", 864_000), "rt_linked");
-    house.accounts.own.save(&own_login("me", &access("own", 864_000), "rt_1")).unwrap();
-    fs::write(house._home.path().join("state/tokens/me.json"), "canary{").unwrap();
-    house.accounts.own.read_anew().unwrap_err();
+    let id = house.own(&access("own", 864_000), "rt_1").await;
+    fs::write(house._home.path().join(format!("state/tokens/{id}.json")), "canary{").unwrap();
     let other = accounts(house._home.path(), "http://127.0.0.1:1", TokenStoreKind::File);
-    let words = sentence(other.usable().await.unwrap_err());
+    let words = sentence(other.choose("session").await.unwrap().usable().await.unwrap_err());
     assert!(words.contains("damaged") && !words.contains("canary"), "{words}");
 }
 
@@ -378,8 +401,82 @@ async fn an_own_login_that_cannot_be_read_is_not_replaced_by_another_account() {
 async fn no_token_is_printed_by_anything_here() {
     let house = house("http://127.0.0.1:1", TokenStoreKind::Memory);
     sign_in(&house.codex, &access("canary", 864_000), "rt_canary");
-    house.accounts.own.save(&own_login("me", "canary-access", "rt_canary")).unwrap();
-    let credential = house.accounts.usable().await.unwrap();
-    let printed = format!("{:?} {credential:?} {:?}", house.accounts, house.accounts.own.read());
+    house.own("canary-access", "rt_canary").await;
+    let credential = house.usable().await.unwrap();
+    let printed = format!("{:?} {credential:?} {:?}", house.accounts, own_login("canary", "rt_canary"));
     assert!(!printed.contains("canary") && !printed.contains("eyJ"), "{printed}");
+}
+
+// === several accounts ===
+
+fn login_of(account: &str, email: &str) -> NewLogin {
+    let id_token = forge(&json!({"email": email,
+        "https://api.openai.com/auth": {"chatgpt_account_id": account, "chatgpt_plan_type": "plus"}}));
+    let token = Secret::new(access(email, 864_000));
+    NewLogin::own(Some(Secret::new(id_token)), token, Some(Secret::new(format!("rt_{email}"))))
+}
+
+fn order(view: &AccountsView) -> Vec<String> {
+    let called = |account: &AccountView| account.name.clone().or(account.label.clone()).unwrap_or_default();
+    view.accounts.iter().map(called).collect()
+}
+
+#[tokio::test]
+async fn accounts_are_added_renamed_preferred_paused_and_removed() {
+    let house = house("http://127.0.0.1:1", TokenStoreKind::File);
+    let accounts = &house.accounts;
+    assert_eq!(accounts.look().await.accounts.len(), 1, "the found login stands for the list");
+    let one = accounts.add(login_of("acct-1", "a@example.com")).await.unwrap();
+    let two = accounts.add(login_of("acct-2", "b@example.com")).await.unwrap();
+    assert_eq!(order(&accounts.roster().now()), ["a@example.com", "b@example.com"]);
+    assert_eq!(accounts.add(login_of("acct-1", "a@example.com")).await.unwrap(), one, "the same login again");
+    assert_eq!(accounts.roster().now().accounts.len(), 2);
+
+    accounts.rename("b@example.com", Some(" work ")).await.unwrap();
+    assert!(matches!(accounts.rename("1", Some("Work")).await, Err(AccountProblem::Name { .. })));
+    assert!(matches!(accounts.rename("1", Some("  ")).await, Err(AccountProblem::Name { .. })));
+    accounts.prefer("work").await.unwrap();
+    assert_eq!(order(&accounts.roster().now()), ["work", "a@example.com"]);
+    assert_eq!(*accounts.choose("new").await.unwrap().id(), two);
+    accounts.pause("work", true).await.unwrap();
+    assert_eq!(*accounts.choose("newer").await.unwrap().id(), one);
+
+    // Another process sees all of it.
+    let other = self::accounts(house._home.path(), "http://127.0.0.1:1", TokenStoreKind::File);
+    assert_eq!(order(&other.look().await), ["work", "a@example.com"]);
+    assert_eq!(accounts.remove(two.as_str()).await.unwrap(), two);
+    assert_eq!(order(&other.look().await), ["a@example.com"]);
+    assert!(accounts.store.load(two.as_str()).unwrap().is_none());
+    assert!(matches!(accounts.remove("work").await, Err(AccountProblem::Unknown { .. })));
+}
+
+#[tokio::test]
+async fn a_codex_login_can_stand_in_the_list_beside_others() {
+    let house = house("http://127.0.0.1:1", TokenStoreKind::Memory);
+    let accounts = &house.accounts;
+    assert!(matches!(accounts.add_linked(house.codex.clone()).await, Err(AccountProblem::NoLogin(_))));
+    sign_in(&house.codex, &access("x", 864_000), "rt_1");
+    let found = accounts.look().await.in_use.clone();
+    accounts.add(login_of("acct-2", "b@example.com")).await.unwrap();
+    assert_eq!(
+        order(&accounts.roster().now()),
+        ["b@example.com"],
+        "our own login takes the found one's place"
+    );
+    let linked = accounts.add_linked(house.codex.clone()).await.unwrap();
+    assert_eq!(linked, found, "the found login and the linked one are the same account");
+    assert_eq!(order(&accounts.roster().now()), ["b@example.com", "me@example.com"]);
+    accounts.remove("me@example.com").await.unwrap();
+    assert_eq!(on_disk(&house.codex)["tokens"]["refresh_token"], "rt_1", "the Codex CLI keeps its login");
+}
+
+#[tokio::test]
+async fn an_api_key_is_kept_like_a_login_and_shows_its_last_letters() {
+    let house = house("http://127.0.0.1:1", TokenStoreKind::File);
+    house.accounts.add(NewLogin::api_key("sk-canary-0123456789abcdef")).await.unwrap();
+    let shown = house.look().await;
+    assert_eq!((shown.kind, shown.label.as_deref()), (AccountKind::ApiKey, Some("API key …cdef")));
+    let credential = house.usable().await.unwrap();
+    assert_eq!(credential.access, Secret::new("sk-canary-0123456789abcdef"));
+    assert_eq!((credential.account_id, credential.refresh), (None, None));
 }

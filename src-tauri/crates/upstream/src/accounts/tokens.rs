@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::jwt::Claims;
 use super::secret::Secret;
+use super::view::{AccountId, AccountKind};
 use crate::attempt::AccountTag;
 
 /// A token is renewed when it has less than this left, in seconds (`upstream.md` §a.5: 285 s yes, 315 s no).
@@ -76,6 +77,9 @@ impl Tokens {
 /// What a request needs to speak for an account.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Credential {
+    /// The account in our list.
+    pub(crate) account: AccountId,
+    pub(crate) kind: AccountKind,
     pub(crate) access: Secret,
     pub(crate) refresh: Option<Secret>,
     pub(crate) account_id: Option<String>,
@@ -87,8 +91,9 @@ pub(crate) struct Credential {
     pub(crate) expires_at: Option<i64>,
 }
 
-impl From<&Tokens> for Credential {
-    fn from(tokens: &Tokens) -> Self {
+impl Credential {
+    /// What the tokens of this account say.
+    pub(crate) fn of(tokens: &Tokens, account: &AccountId, kind: AccountKind) -> Self {
         let read = |secret: &Secret| Claims::read(secret.expose()).unwrap_or_default();
         let access = read(&tokens.access_token);
         let expires_at = access
@@ -96,12 +101,11 @@ impl From<&Tokens> for Credential {
             .or_else(|| tokens.last_refresh.map(|at| at.as_second() + UNKNOWN_LIFETIME + RENEW_BEFORE));
         let claims = tokens.id_token.as_ref().map(read).unwrap_or_default().or(access);
         let account_id = tokens.account_id.clone().filter(|id| !id.is_empty()).or(claims.account_id);
-        // Without an account id the token is all that tells two logins apart.
-        let tag = match &account_id {
-            Some(id) => AccountTag::of(id),
-            None => AccountTag::of(claims.email.as_deref().unwrap_or("unknown")),
-        };
+        // Without an account id our own name for it is all that tells two logins apart.
+        let tag = AccountTag::of(account_id.as_deref().unwrap_or(account.as_str()));
         Self {
+            account: account.clone(),
+            kind,
             access: tokens.access_token.clone(),
             refresh: tokens.refresh_token.clone().filter(|token| !token.is_empty()),
             account_id,
@@ -112,9 +116,7 @@ impl From<&Tokens> for Credential {
             expires_at,
         }
     }
-}
 
-impl Credential {
     /// Less than five minutes are left.
     pub(crate) fn is_expiring(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|at| at - now < RENEW_BEFORE)
@@ -133,6 +135,10 @@ mod tests {
     use super::super::jwt::forge;
     use super::*;
 
+    fn credential(tokens: &Tokens) -> Credential {
+        Credential::of(tokens, &AccountId::of(AccountKind::Own, "me"), AccountKind::Own)
+    }
+
     fn tokens(exp: Option<i64>) -> Tokens {
         Tokens {
             id_token: Some(Secret::new(forge(&json!({"email": "a@example.com",
@@ -146,7 +152,7 @@ mod tests {
 
     #[test]
     fn five_minutes_before_its_end_a_token_is_expiring() {
-        let credential = Credential::from(&tokens(Some(10_000)));
+        let credential = credential(&tokens(Some(10_000)));
         assert!(!credential.is_expiring(10_000 - 315));
         assert!(credential.is_expiring(10_000 - 285));
         assert!(!credential.is_expired(9_999));
@@ -157,7 +163,7 @@ mod tests {
 
     #[test]
     fn without_an_expiry_the_last_refresh_counts() {
-        let credential = Credential::from(&tokens(None));
+        let credential = credential(&tokens(None));
         assert!(!credential.is_expiring(1_000_000 + 7 * 86_400));
         assert!(credential.is_expiring(1_000_000 + 8 * 86_400 + 1));
     }

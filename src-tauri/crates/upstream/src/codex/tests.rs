@@ -52,7 +52,7 @@ fn base(url: &str) -> String {
 impl House {
     /// A turn whose translation says what it was translated for.
     async fn turn(&self, text: &str) -> Turn {
-        let attempt = self.client.plan("gpt-x", Dialect::Lite).await.unwrap();
+        let attempt = self.client.plan("gpt-x", Dialect::Lite, "session").await.unwrap();
         let text = text.to_owned();
         let again = move |attempt: &Attempt| Ok(body(&text, attempt));
         Turn {
@@ -224,7 +224,7 @@ async fn the_other_dialect_is_tried_once_and_remembered() {
     let house2 = house(&server2.url, |_| ()).await;
     assert!(matches!(house2.ask("a").await.unwrap_err(), Failure::WrongDialect { .. }));
     assert_eq!(server2.requests().len(), 2);
-    let plan = house2.client.plan("gpt-x", Dialect::Lite).await.unwrap();
+    let plan = house2.client.plan("gpt-x", Dialect::Lite, "session").await.unwrap();
     assert_eq!(plan.dialect, Dialect::Lite, "what helped nothing is not remembered");
 }
 
@@ -313,7 +313,7 @@ async fn an_account_limit_is_answered_locally_until_it_ends_or_is_lifted() {
     let posts = || server.requests().iter().filter(|request| request.method == "POST").count();
     let asked = || server.requests().iter().filter(|request| request.path.ends_with("/wham/usage")).count();
     assert_eq!((posts(), asked()), (1, 1), "the usage page is asked once, and says nothing here");
-    let limits: Limits = house.client.limits().borrow().clone();
+    let limits: Limits = house.client.limits();
     assert_eq!((limits.windows[0].minutes, limits.windows[0].used_percent), (300, 100.0));
     assert_eq!(limits.plan.as_deref(), Some("plus"));
 

@@ -35,7 +35,7 @@ fn bash() -> Value {
 
 /// The data of all events.
 async fn events(body: Value) -> Vec<Value> {
-    let demo = Demo::new(Arc::default());
+    let demo = Demo::new();
     let mut stream = demo.stream(turn(&body)).await.unwrap();
     let mut decoder = Decoder::default();
     let mut events = Vec::new();
@@ -49,7 +49,7 @@ async fn events(body: Value) -> Vec<Value> {
             events.push(value);
         }
     }
-    assert_eq!(demo.limits.borrow().windows.len(), 2);
+    assert_eq!(demo.roster.in_use().limits.windows.len(), 2);
     events
 }
 
@@ -139,7 +139,7 @@ async fn a_structured_answer_satisfies_its_schema() {
 
 #[tokio::test(start_paused = true)]
 async fn what_it_cannot_serve_is_refused_in_words() {
-    let demo = Demo::new(Arc::default());
+    let demo = Demo::new();
     let refused = demo.stream(turn(&json!({"model": "gpt-x", "input": []}))).await.unwrap_err();
     assert!(matches!(refused, Failure::ModelRefused { .. }));
     let refused = demo.stream(turn(&json!({"model": 1}))).await.unwrap_err();

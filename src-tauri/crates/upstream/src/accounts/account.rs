@@ -1,0 +1,266 @@
+//! One account: reading its login, judging it, and when it is renewed. Renewing itself is in `renew.rs`.
+//!
+//! Not here: which of several accounts is used (`mod.rs`).
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dragoman_protocol::failure::Failure;
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use super::codex_auth::{CodexAuth, Found};
+use super::own::Own;
+use super::refresh::{Issuer, Reason};
+use super::store::StoreError;
+use super::tokens::{Credential, Tokens};
+use super::view::{AccountId, AccountKind, AccountState, Seat};
+use crate::identity::Identity;
+
+/// After a refresh that failed for now, a token that is still valid is used without asking again for this long.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// One account.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(super) seat: Arc<Seat>,
+    pub(crate) kind: AccountKind,
+    pub(super) source: Source,
+    pub(super) means: Arc<Means>,
+    /// One refresh at a time.
+    pub(super) single: tokio::sync::Mutex<()>,
+    memory: Mutex<Memory>,
+}
+
+/// What renewing needs, the same for all accounts.
+#[derive(Debug)]
+pub(crate) struct Means {
+    pub(super) issuer: Issuer,
+    pub(super) identity: Arc<Identity>,
+    pub(super) tasks: TaskTracker,
+}
+
+/// Where the login is kept.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// In our token store.
+    Own(Arc<Own>),
+    /// In a Codex CLI's `auth.json`.
+    Linked(Arc<CodexAuth>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// The refresh token that is known to be dead, by fingerprint, and the sentence about it.
+    pub(super) dead: Option<([u8; 32], String)>,
+    /// Until then no proactive refresh.
+    pub(super) quiet_until: Option<Instant>,
+    /// New tokens that could not be written, and the fingerprint of the refresh token that was spent for them.
+    pub(super) unsaved: Option<([u8; 32], Arc<Tokens>)>,
+}
+
+/// What reading found.
+enum Read {
+    Tokens(Arc<Tokens>),
+    Locked(Arc<StoreError>),
+    ApiKey,
+    Unreadable(io::Error),
+    Nothing,
+}
+
+/// What helped after a 401.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovered {
+    /// Another token stood on the disk.
+    Reloaded,
+    /// The token was renewed.
+    Renewed,
+}
+
+impl Account {
+    pub(super) fn new(seat: Arc<Seat>, kind: AccountKind, source: Source, means: Arc<Means>) -> Self {
+        Self {
+            seat,
+            kind,
+            source,
+            means,
+            single: tokio::sync::Mutex::new(()),
+            memory: Mutex::new(Memory::default()),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &AccountId {
+        &self.seat.id
+    }
+
+    /// Its place in the picture of the accounts.
+    pub(crate) fn seat(&self) -> &Arc<Seat> {
+        &self.seat
+    }
+
+    /// Who the next request is made for. No network.
+    pub(crate) async fn credential(&self) -> Result<Credential, Failure> {
+        Ok(self.speak(self.read(false).await?.as_ref()))
+    }
+
+    /// The same with a token that has some life left: renewed if it ends within five minutes.
+    pub(crate) async fn usable(self: &Arc<Self>) -> Result<Credential, Failure> {
+        let credential = self.credential().await?;
+        let now = Timestamp::now().as_second();
+        if !credential.is_expiring(now) {
+            return Ok(credential);
+        }
+        let expired = credential.is_expired(now);
+        let quiet = self.memory(|memory| memory.quiet_until.is_some_and(|until| Instant::now() < until));
+        if quiet && !expired {
+            return Ok(credential);
+        }
+        match self.renew(credential.clone(), Reason::ProactiveExpiry).await {
+            Err(failure) if !expired => {
+                tracing::warn!(%failure, "the login could not be renewed yet, its token is still valid");
+                self.memory(|memory| memory.quiet_until = Some(Instant::now() + QUIET));
+                Ok(credential)
+            }
+            other => other,
+        }
+    }
+
+    /// After a 401: what the login says now, if that is something else; else the token is renewed.
+    pub(crate) async fn recover(self: &Arc<Self>, refused: &Credential) -> Result<Recovered, Failure> {
+        let now = self.credential().await?;
+        if now.access != refused.access && !now.is_expired(Timestamp::now().as_second()) {
+            return Ok(Recovered::Reloaded);
+        }
+        self.renew(refused.clone(), Reason::UnauthorizedRecovery).await.map(|_| Recovered::Renewed)
+    }
+
+    /// What to say when the backend refuses even a new token.
+    pub(crate) fn refused(&self) -> Failure {
+        let message = self.ended("the ChatGPT backend does not accept it");
+        self.seat.change(|account| account.state = AccountState::SignIn(message.clone()));
+        Failure::SignIn { message }
+    }
+
+    /// Credentials made of these tokens.
+    pub(super) fn speak(&self, tokens: &Tokens) -> Credential {
+        Credential::of(tokens, self.id(), self.kind)
+    }
+
+    /// Reads the login, puts what it tells into the picture, and into words if it is of no use.
+    pub(super) async fn read(&self, anew: bool) -> Result<Arc<Tokens>, Failure> {
+        let source = self.source.clone();
+        let read = tokio::task::spawn_blocking(move || match source {
+            Source::Own(own) => match if anew { own.read_anew() } else { own.read() } {
+                Ok(Some(tokens)) => Read::Tokens(tokens),
+                Ok(None) => Read::Nothing,
+                Err(error) => Read::Locked(error),
+            },
+            Source::Linked(linked) => match if anew { linked.read_anew() } else { linked.read() } {
+                Ok(Found::Login(tokens)) => Read::Tokens(tokens),
+                Ok(Found::ApiKey) => Read::ApiKey,
+                Ok(Found::Nothing) => Read::Nothing,
+                Err(error) => Read::Unreadable(error),
+            },
+        })
+        .await
+        .map_err(|error| Failure::Internal { message: format!("reading the login failed: {error}") })?;
+        match self.judge(read) {
+            Ok(tokens) => Ok(self.show(tokens)),
+            Err(state) => {
+                let message = match &state {
+                    AccountState::SignIn(message) | AccountState::Locked(message) => message.clone(),
+                    AccountState::Ready | AccountState::None => self.nobody(),
+                };
+                self.seat.change(|account| account.state = state);
+                Err(Failure::SignIn { message })
+            }
+        }
+    }
+
+    fn judge(&self, read: Read) -> Result<Arc<Tokens>, AccountState> {
+        let home = match &self.source {
+            Source::Linked(linked) => linked.home().display().to_string(),
+            Source::Own(_) => String::new(),
+        };
+        Err(match read {
+            Read::Tokens(tokens) => return Ok(tokens),
+            Read::Locked(error) => {
+                tracing::warn!(account = %self.id(), %error, "the login cannot be read");
+                let message = format!("Your login cannot be read: {error}.");
+                match *error {
+                    StoreError::Damaged => AccountState::SignIn(message),
+                    _ => AccountState::Locked(message),
+                }
+            }
+            Read::ApiKey => AccountState::SignIn(format!(
+                "The Codex CLI in {home} is signed in with an API key; Dragoman needs a ChatGPT login there. Run `codex \
+                 login` and choose ChatGPT, or try `dragoman demo`, which needs no account."
+            )),
+            Read::Unreadable(error) => AccountState::SignIn(format!(
+                "The Codex CLI's login in {home}/auth.json cannot be read ({error}). Run `codex login` again."
+            )),
+            Read::Nothing => match self.kind {
+                AccountKind::Linked | AccountKind::Demo => AccountState::None,
+                AccountKind::Own | AccountKind::ApiKey => AccountState::SignIn(
+                    self.ended("the token store does not hold it any more (was it emptied?)"),
+                ),
+            },
+        })
+    }
+
+    /// Tokens that we hold and could not write stand in for those that were spent for them.
+    pub(super) fn show(&self, tokens: Arc<Tokens>) -> Arc<Tokens> {
+        let unsaved = self.memory(|memory| memory.unsaved.clone());
+        let tokens = match (unsaved, tokens.refresh_token.as_ref()) {
+            (Some((spent, newer)), Some(token)) if token.fingerprint() == spent => newer,
+            _ => tokens,
+        };
+        let credential = self.speak(&tokens);
+        let dead = self.sentence_about(&credential);
+        self.seat.change(|account| {
+            // An API key knows nobody: what the user called it stays.
+            account.label = credential.email.or(account.label.take());
+            account.plan = credential.plan.or(account.plan.take());
+            account.state = dead.map_or(AccountState::Ready, AccountState::SignIn);
+        });
+        tokens
+    }
+
+    pub(super) fn sentence_about(&self, credential: &Credential) -> Option<String> {
+        let fingerprint = credential.refresh.as_ref()?.fingerprint();
+        self.memory(|memory| memory.dead.clone())
+            .filter(|(dead, _)| *dead == fingerprint)
+            .map(|(_, words)| words)
+    }
+
+    fn nobody(&self) -> String {
+        let home = match &self.source {
+            Source::Linked(linked) => linked.home().display().to_string(),
+            Source::Own(_) => String::new(),
+        };
+        format!(
+            "No ChatGPT login found in {home}. Install the Codex CLI and run `codex login`; Dragoman uses that login. (If \
+             your Codex CLI keeps it in the keyring, set cli_auth_credentials_store = \"file\" in its config.toml first.) \
+             To try without an account, run `dragoman demo`."
+        )
+    }
+
+    pub(super) fn ended(&self, why: &str) -> String {
+        let (what, way) = match self.kind {
+            AccountKind::Own => ("ChatGPT login", "Run `dragoman login` to sign in again."),
+            AccountKind::ApiKey => {
+                ("OpenAI API key", "Run `dragoman login --api-key` with a key that is in force.")
+            }
+            AccountKind::Linked | AccountKind::Demo => {
+                ("ChatGPT login", "Run `codex login` to sign in again; Dragoman then goes on by itself.")
+            }
+        };
+        format!("The {what} is no longer valid: {why}. {way}")
+    }
+
+    pub(super) fn memory<T>(&self, with: impl FnOnce(&mut Memory) -> T) -> T {
+        with(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
