@@ -284,6 +284,7 @@ impl Inner {
         let settings = Arc::new(Settings::load(layers)?);
         paths::write_atomic(&path, text.as_bytes(), Mode::Keep).map_err(Error::file("write", &path))?;
         self.config.send_replace(Arc::new(proxy_config(&settings, &self.token)));
+        self.client.set_strategy(strategy(&settings));
         self.settings.send_replace(settings.clone());
         self.board.publish();
         tracing::info!(key, "setting changed");
@@ -327,10 +328,21 @@ fn upstream_config(paths: &Paths, settings: &Settings, backend: BackendKind) -> 
         codex_home: paths.codex.clone(),
         cache_dir: paths.cache.clone(),
         state_dir: paths.state.clone(),
+        strategy: strategy(settings),
+        api_url: settings.upstream.api_url.clone(),
         token_store: match settings.accounts.token_store {
             TokenStore::Keyring => upstream::TokenStoreKind::Keyring,
             TokenStore::File => upstream::TokenStoreKind::File,
         },
+    }
+}
+
+fn strategy(settings: &Settings) -> upstream::Strategy {
+    use crate::settings::Strategy;
+    match settings.accounts.strategy {
+        Strategy::Priority => upstream::Strategy::Priority,
+        Strategy::RoundRobin => upstream::Strategy::RoundRobin,
+        Strategy::MostRoom => upstream::Strategy::MostRoom,
     }
 }
 

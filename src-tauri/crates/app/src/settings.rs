@@ -88,6 +88,9 @@ pub struct Upstream {
     /// Base URL of the ChatGPT backend, without a slash at the end.
     #[serde(deserialize_with = "values::url")]
     pub chatgpt_url: String,
+    /// Base URL of the OpenAI API, without a slash at the end; for accounts that are an API key.
+    #[serde(deserialize_with = "values::url")]
+    pub api_url: String,
     /// Base URL of the OAuth issuer, without a slash at the end.
     #[serde(deserialize_with = "values::url")]
     pub issuer_url: String,
@@ -103,6 +106,7 @@ impl Default for Upstream {
     fn default() -> Self {
         Self {
             chatgpt_url: "https://chatgpt.com/backend-api".to_owned(),
+            api_url: "https://api.openai.com/v1".to_owned(),
             issuer_url: "https://auth.openai.com".to_owned(),
             codex_version: "0.169.0".to_owned(),
             compression: Compression::Auto,
@@ -117,6 +121,9 @@ pub struct Accounts {
     /// Where Dragoman's own logins are kept.
     #[serde(deserialize_with = "values::word")]
     pub token_store: TokenStore,
+    /// Which of several accounts answers.
+    #[serde(deserialize_with = "values::word")]
+    pub strategy: Strategy,
 }
 
 /// `[models]`
@@ -196,6 +203,18 @@ words! {
         #[default] Keyring = "keyring",
         /// A file only its owner can read.
         File = "file",
+    }
+}
+
+words! {
+    /// `accounts.strategy`
+    Strategy {
+        /// The first in the list that can.
+        #[default] Priority = "priority",
+        /// One after the other.
+        RoundRobin = "round-robin",
+        /// The one with the most room left.
+        MostRoom = "most-room",
     }
 }
 

@@ -53,21 +53,28 @@ struct Books {
     alone: u64,
     window: u64,
     estimate: u64,
+    /// The account that the request was translated for at first.
+    account: String,
 }
 
 impl Interpreter {
     /// Takes apart what the relay needs; the turn goes its own way.
     fn new(exchange: Exchange) -> (Self, Opening) {
         let Exchange { proxy, turn, answer, entry, thread, alone, window, streams: _ } = exchange;
+        let account = turn.attempt.account.as_str().to_owned();
         let opening = open(proxy.inner.client.clone(), turn);
         let estimate = answer.estimate;
-        let books = Books { proxy, entry, thread, alone, window, estimate };
+        let books = Books { proxy, entry, thread, alone, window, estimate, account };
         (Self { decoder: Decoder::default(), machine: ResponsesToMessages::new(answer), books }, opening)
     }
 
     /// The backend has begun to answer.
     fn opened(&mut self, stream: &EventStream) {
         self.machine.answered_by(stream.attempt.account.as_str());
+        if stream.attempt.account.as_str() != self.books.account {
+            let detail = "another account took over; reasoning that was made with the first one was left out";
+            self.books.entry.note(What::Dropped, "thinking", detail);
+        }
         if !stream.attempt.reasoning {
             let detail = "the backend could not read the replayed reasoning; the request went without it";
             self.books.entry.note(What::Dropped, "thinking", detail);

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::answer::{check_kind, failure_of, sounds_undecoded};
-use crate::accounts::{Account, Accounts, Credential, Recovered};
+use crate::accounts::{Account, AccountId, Accounts, Choice, Credential, Recovered, is_over};
 use crate::attempt::{Attempt, Turn};
 use crate::catalog::Catalogs;
 use crate::config::Compression;
@@ -77,6 +77,35 @@ struct Tried {
     uncompressed: bool,
 }
 
+/// Why there is no stream with one account.
+struct Stop {
+    failure: Failure,
+    /// The login was in the way, before or instead of the request.
+    by_login: bool,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self { failure, by_login: false }
+    }
+}
+
+/// One turn on its way.
+struct Sending {
+    turn: Turn,
+    /// As it came.
+    asked: Bytes,
+    /// As it is sent now.
+    body: Bytes,
+}
+
+impl Sending {
+    fn translate(&mut self) -> Result<(), Failure> {
+        self.body = (self.turn.again)(&self.turn.attempt)?.into();
+        Ok(())
+    }
+}
+
 impl Codex {
     /// The first attempt for a model: what is remembered about model, origin and account.
     pub(crate) async fn plan(
@@ -86,7 +115,7 @@ impl Codex {
         session: &str,
     ) -> Result<Attempt, Failure> {
         self.look_around();
-        let credential = self.accounts.choose(session).await?.credential().await?;
+        let credential = self.accounts.plan(session).await?;
         let origin = self.routing.known(&credential.tag);
         Ok(Attempt {
             account: credential.tag,
@@ -96,44 +125,93 @@ impl Codex {
         })
     }
 
-    /// Tries until there is a stream or nothing is left to try.
+    /// Tries until there is a stream or nothing is left to try: account after account, as long as it is an account that
+    /// stands in the way.
     pub(crate) async fn stream(self: &Arc<Self>, mut turn: Turn) -> Result<EventStream, Failure> {
         self.look_around();
-        let mut body = Bytes::from(std::mem::take(&mut turn.body));
-        let asked = body.clone();
+        let asked = Bytes::from(std::mem::take(&mut turn.body));
         if self.memory.remembers_refusals()
             && let Some(failure) = self.memory.refusal(&Sha256::digest(&asked).into())
         {
             tracing::debug!("a refused request came again, answered from memory");
             return Err(failure);
         }
+        let mut sending = Sending { body: asked.clone(), asked, turn };
+        let mut without: Vec<AccountId> = Vec::new();
+        let mut first = None;
+        loop {
+            let account = match self.accounts.choose(&sending.turn.session, &without).await? {
+                Choice::Use(account) => account,
+                Choice::AllRest(resting) => match self.one_with_room(&resting).await {
+                    Ok(account) => account,
+                    Err(limit) => return Err(more_hopeful(first, limit)),
+                },
+                Choice::Nobody => {
+                    return Err(match first {
+                        Some(failure) => failure,
+                        None => self.accounts.nobody().await,
+                    });
+                }
+            };
+            match self.with_account(&account, &mut sending).await {
+                Ok(stream) => return Ok(stream),
+                Err(Stop { failure, by_login }) if stands_in_the_way(&failure, by_login, &account) => {
+                    tracing::info!(account = %account.id(), kind = kind(&failure), "another account may answer");
+                    without.push(account.id().clone());
+                    first = Some(more_hopeful(first, failure));
+                }
+                Err(Stop { failure, .. }) => return Err(failure),
+            }
+        }
+    }
+
+    /// All accounts that are left rest: the one that turns out to have room, else the limit that ends first.
+    async fn one_with_room(&self, resting: &[Arc<Account>]) -> Result<Arc<Account>, Failure> {
+        for account in resting {
+            if account.may_try() {
+                return Ok(Arc::clone(account));
+            }
+            if let Ok(credential) = account.usable().await
+                && self.has_room_again(account, &credential).await
+            {
+                return Ok(Arc::clone(account));
+            }
+        }
+        Err(resting
+            .iter()
+            .find_map(|account| account.rests())
+            .unwrap_or(Failure::AccountLimit { resets_at: None, plan: None }))
+    }
+
+    /// Tries with one account until there is a stream or nothing is left to try with it.
+    async fn with_account(
+        self: &Arc<Self>,
+        account: &Arc<Account>,
+        sending: &mut Sending,
+    ) -> Result<EventStream, Stop> {
+        let alone = self.accounts.roster().now().accounts.len() == 1;
         let mut tried = Tried::default();
         let mut is_first = true;
-        let account = self.accounts.choose(&turn.session).await?;
         loop {
+            let mut by_login = false;
             let result = match account.usable().await {
                 Ok(credential) => {
-                    if credential.tag != turn.attempt.account {
-                        turn.attempt.account = credential.tag.clone();
-                        body = (turn.again)(&turn.attempt)?.into();
+                    self.speak_for(&credential, sending)?;
+                    if is_first && !sending.turn.continues {
+                        self.memory.forget_turn_state(&credential.tag, &sending.turn.thread);
                     }
-                    if is_first {
-                        if let Some(limit) = self.memory.limit(&credential.account)
-                            && !self.has_room_again(&account, &credential).await
-                        {
-                            return Err(limit);
-                        }
-                        if !turn.continues {
-                            self.memory.forget_turn_state(&credential.tag, &turn.thread);
-                        }
-                        is_first = false;
-                    }
-                    let result = self.once(&turn, &body, (&account, &credential), tried.uncompressed).await;
+                    is_first = false;
+                    let result = self
+                        .once(&sending.turn, &sending.body, (account, &credential), tried.uncompressed)
+                        .await;
                     match result {
                         Err(Refusal::Unauthorized) => {
-                            match self.recover(&account, &credential, &mut tried).await {
+                            match self.recover(account, &credential, &mut tried).await {
                                 Ok(()) => continue,
-                                Err(failure) => Err(failure),
+                                Err(failure) => {
+                                    by_login = true;
+                                    Err(failure)
+                                }
                             }
                         }
                         Err(Refusal::Compression(failure)) => {
@@ -145,30 +223,47 @@ impl Codex {
                             continue;
                         }
                         Err(Refusal::Failure(failure)) => {
-                            self.remember(&failure, &credential, &asked);
+                            self.remember(&failure, account, &sending.asked);
                             Err(failure)
                         }
                         Ok(stream) => {
-                            self.learn(&turn, &credential, &tried);
+                            account.lift();
+                            self.learn(&sending.turn, &credential, &tried);
                             Ok(stream)
                         }
                     }
                 }
-                Err(failure) => Err(failure),
+                Err(failure) => {
+                    by_login = true;
+                    Err(failure)
+                }
             };
             let failure = match result {
                 Ok(stream) => return Ok(stream),
                 Err(failure) => failure,
             };
-            if self.adapt(&failure, &mut turn.attempt, &mut tried) {
-                tracing::debug!(attempt = ?turn.attempt, "translating again for the backend");
-                body = (turn.again)(&turn.attempt)?.into();
+            if self.adapt(&failure, &mut sending.turn.attempt, &mut tried) {
+                tracing::debug!(attempt = ?sending.turn.attempt, "translating again for the backend");
+                sending.translate()?;
                 continue;
             }
-            let Some(wait) = pause(&failure, &mut tried) else { return Err(failure) };
+            // While a login waits for its issuer, another account may answer.
+            let wait = if by_login && !alone { None } else { pause(&failure, &mut tried) };
+            let Some(wait) = wait else { return Err(Stop { failure, by_login }) };
             tracing::debug!(kind = kind(&failure), wait_ms = wait.as_millis() as u64, "trying again");
             sleep(wait).await;
         }
+    }
+
+    /// Translates again if the body was made for another account: replayed reasoning belongs to one.
+    fn speak_for(&self, credential: &Credential, sending: &mut Sending) -> Result<(), Failure> {
+        if credential.tag == sending.turn.attempt.account {
+            return Ok(());
+        }
+        sending.turn.attempt.account = credential.tag.clone();
+        // What one account's backend could not read says nothing about another's.
+        sending.turn.attempt.reasoning = true;
+        sending.translate()
     }
 
     /// One POST, up to the first event that commits.
@@ -286,7 +381,6 @@ impl Codex {
     /// What a success teaches.
     fn learn(&self, turn: &Turn, credential: &Credential, tried: &Tried) {
         let host = host(&self.routing.known(&credential.tag).base);
-        self.memory.forget_limit(&credential.account);
         if tried.flipped {
             tracing::info!(model = turn.model, dialect = ?turn.attempt.dialect, "the model speaks the other dialect");
             self.memory.learn_dialect(&turn.model, turn.attempt.dialect);
@@ -301,11 +395,9 @@ impl Codex {
     }
 
     /// What a failure teaches.
-    fn remember(&self, failure: &Failure, credential: &Credential, asked: &Bytes) {
+    fn remember(&self, failure: &Failure, account: &Account, asked: &Bytes) {
         match failure {
-            Failure::AccountLimit { .. } => {
-                self.memory.learn_limit(&credential.account, failure, Timestamp::now().as_second());
-            }
+            Failure::AccountLimit { .. } => account.rest(failure),
             Failure::Rejected { .. } => {
                 self.memory.learn_refusal(Sha256::digest(asked).into(), failure.clone());
             }
@@ -386,7 +478,12 @@ impl Codex {
 
     async fn ask_catalog(&self) -> Result<(Option<String>, Bytes), String> {
         let words = |failure: Failure| failure.to_string();
-        let account = self.accounts.choose("").await.map_err(words)?;
+        let account = match self.accounts.choose("", &[]).await.map_err(words)? {
+            Choice::Use(account) => account,
+            // A limit is no reason not to tell the models.
+            Choice::AllRest(resting) => resting.into_iter().next().ok_or("no account")?,
+            Choice::Nobody => return Err("nobody is signed in".to_owned()),
+        };
         let credential = account.usable().await.map_err(words)?;
         let mut url = join(&self.base, "/codex/models");
         url.query_pairs_mut().append_pair("client_version", self.identity.version());
@@ -402,6 +499,28 @@ impl Codex {
         let etag =
             response.headers().get(header::ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok((etag, response.bytes().await.map_err(words)?))
+    }
+}
+
+/// Is it the account that is in the way, so that another one may do better?
+fn stands_in_the_way(failure: &Failure, by_login: bool, account: &Account) -> bool {
+    match failure {
+        Failure::AccountLimit { .. } | Failure::Billing { .. } => true,
+        // A locked keyring is no reason to let another account pay.
+        Failure::SignIn { .. } => is_over(account),
+        _ => by_login,
+    }
+}
+
+/// Of what several accounts said, what helps most: a limit ends by itself, and the earlier the better.
+fn more_hopeful(before: Option<Failure>, new: Failure) -> Failure {
+    let ends = |failure: &Failure| match failure {
+        Failure::AccountLimit { resets_at, .. } => resets_at.unwrap_or(i64::MAX - 1),
+        _ => i64::MAX,
+    };
+    match before {
+        Some(before) if ends(&before) <= ends(&new) => before,
+        _ => new,
     }
 }
 
@@ -440,5 +559,7 @@ async fn compressed(body: Bytes) -> Result<Bytes, Failure> {
     }
 }
 
+#[cfg(test)]
+mod failover_tests;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,10 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where the tokens of own accounts are kept.
     pub token_store: TokenStoreKind,
+    /// Which of several accounts answers.
+    pub strategy: Strategy,
+    /// Base URL of the OpenAI API, for accounts that are an API key; without a slash at the end.
+    pub api_url: String,
 }
 
 impl Config {
@@ -32,6 +36,8 @@ impl Config {
     pub const CHATGPT_URL: &str = "https://chatgpt.com/backend-api";
     /// The issuer without any setting.
     pub const ISSUER_URL: &str = "https://auth.openai.com";
+    /// The base URL of the OpenAI API without any setting.
+    pub const API_URL: &str = "https://api.openai.com/v1";
     /// The Codex version that the measured facts are about.
     pub const CODEX_VERSION: &str = "0.169.0";
 
@@ -48,6 +54,8 @@ impl Config {
             cache_dir: cache_dir.into(),
             state_dir: state_dir.into(),
             token_store: TokenStoreKind::Keyring,
+            strategy: Strategy::Priority,
+            api_url: Self::API_URL.to_owned(),
         }
     }
 }
@@ -70,6 +78,18 @@ pub enum Compression {
     On,
     /// Never.
     Off,
+}
+
+/// Which of several accounts answers a session that has none yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// The first in the list that can.
+    #[default]
+    Priority,
+    /// One after the other.
+    RoundRobin,
+    /// The one with the most room in its fullest window.
+    MostRoom,
 }
 
 /// Where the tokens of own accounts are kept.

@@ -29,7 +29,7 @@ pub use accounts::{AccountId, AccountKind, AccountProblem, AccountState, Account
 pub use attempt::{AccountTag, Attempt, Turn};
 pub use catalog::{Catalog, Model, Source};
 pub use client::Client;
-pub use config::{BackendKind, Compression, Config, TokenStoreKind};
+pub use config::{BackendKind, Compression, Config, Strategy, TokenStoreKind};
 pub use error::Error;
 pub use http::install_crypto;
 pub use limits::{Credits, LimitWindow, Limits};

@@ -1,4 +1,4 @@
-//! What was learnt from earlier requests: quirks of origins and models, limits, final refusals, sticky routing tokens.
+//! What was learnt from earlier requests: quirks of origins and models, final refusals, sticky routing tokens.
 //! In memory only, bounded.
 
 use std::collections::{HashMap, VecDeque};
@@ -10,16 +10,11 @@ use dragoman_protocol::failure::Failure;
 use dragoman_protocol::route::Dialect;
 use tokio::time::Instant;
 
-use crate::accounts::AccountId;
 use crate::attempt::AccountTag;
 
 /// A final refusal is answered locally for this long (DECISIONS 3).
 const REFUSAL: Duration = Duration::from_secs(60);
-/// A known limit is tried again at most this often before it ends (P6).
-const PROBE: Duration = Duration::from_secs(60);
-/// The usage page is asked at most this often whether there is room again.
-const ASK: Duration = Duration::from_secs(15);
-/// How many threads and refusals are remembered.
+/// How many threads, sessions and refusals are remembered.
 const MANY: usize = 512;
 
 /// What was learnt.
@@ -34,16 +29,7 @@ struct Inner {
     instructions: Recent<String, ()>,
     dialects: Recent<String, Dialect>,
     refusals: Recent<[u8; 32], (Failure, Instant)>,
-    limits: HashMap<AccountId, Limit>,
     turn_states: Recent<(AccountTag, String), String>,
-}
-
-#[derive(Debug)]
-struct Limit {
-    failure: Failure,
-    ends: Instant,
-    tried: Instant,
-    asked: Option<Instant>,
 }
 
 impl Memory {
@@ -80,7 +66,7 @@ impl Memory {
         self.with(|inner| inner.dialects.put(model.to_owned(), dialect));
     }
 
-    // === refusals and limits ===
+    // === refusals ===
 
     /// The final refusal of a body like this one.
     pub(crate) fn refusal(&self, body: &[u8; 32]) -> Option<Failure> {
@@ -95,55 +81,6 @@ impl Memory {
 
     pub(crate) fn learn_refusal(&self, body: [u8; 32], failure: Failure) {
         self.with(|inner| inner.refusals.put(body, (failure, Instant::now() + REFUSAL)));
-    }
-
-    /// The account's limit, if it is known to be reached. Once a minute the answer is no: that request finds out.
-    pub(crate) fn limit(&self, account: &AccountId) -> Option<Failure> {
-        let now = Instant::now();
-        self.with(|inner| {
-            let limit = inner.limits.get_mut(account)?;
-            if now >= limit.ends {
-                inner.limits.remove(account);
-                return None;
-            }
-            if now >= limit.tried + PROBE {
-                limit.tried = now;
-                return None;
-            }
-            Some(limit.failure.clone())
-        })
-    }
-
-    /// The account's limit is reached; `now` in unix seconds.
-    pub(crate) fn learn_limit(&self, account: &AccountId, failure: &Failure, now: i64) {
-        let Failure::AccountLimit { resets_at, .. } = failure else { return };
-        let left = resets_at.map_or(PROBE, |at| Duration::from_secs(u64::try_from(at - now).unwrap_or(0)));
-        let tried = Instant::now();
-        // No window is longer than a month; a wrong date must not overflow.
-        let limit = Limit {
-            failure: failure.clone(),
-            ends: tried + left.min(Duration::from_secs(40 * 86_400)),
-            tried,
-            asked: None,
-        };
-        self.with(|inner| inner.limits.insert(account.clone(), limit));
-    }
-
-    /// May the usage page be asked whether the limit still holds? The first request after the limit may.
-    pub(crate) fn may_ask(&self, account: &AccountId) -> bool {
-        let now = Instant::now();
-        self.with(|inner| {
-            let Some(limit) = inner.limits.get_mut(account) else { return false };
-            let due = limit.asked.is_none_or(|asked| now >= asked + ASK);
-            if due {
-                limit.asked = Some(now);
-            }
-            due
-        })
-    }
-
-    pub(crate) fn forget_limit(&self, account: &AccountId) {
-        self.with(|inner| inner.limits.remove(account));
     }
 
     // === sticky routing ===
@@ -165,7 +102,7 @@ impl Memory {
 
 /// A map that forgets the oldest of too many entries.
 #[derive(Debug)]
-struct Recent<K, V> {
+pub(crate) struct Recent<K, V> {
     entries: HashMap<K, V>,
     order: VecDeque<K>,
 }
@@ -177,14 +114,14 @@ impl<K, V> Default for Recent<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V> Recent<K, V> {
-    fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: std::borrow::Borrow<Q>,
     {
         self.entries.get(key)
     }
 
-    fn put(&mut self, key: K, value: V) {
+    pub(crate) fn put(&mut self, key: K, value: V) {
         if self.entries.insert(key.clone(), value).is_none() {
             self.order.push_back(key);
         }
@@ -205,27 +142,6 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::AccountKind;
-
-    fn limit(resets_at: Option<i64>) -> Failure {
-        Failure::AccountLimit { resets_at, plan: None }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_limit_is_answered_until_it_resets_and_tried_once_a_minute() {
-        let (memory, me) = (Memory::default(), AccountId::of(AccountKind::Own, "me"));
-        memory.learn_limit(&me, &limit(Some(1100)), 1000);
-        assert_eq!(memory.limit(&me), Some(limit(Some(1100))));
-        assert_eq!(memory.limit(&AccountId::of(AccountKind::Own, "you")), None);
-        tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(memory.limit(&me), None, "one request finds out");
-        assert_eq!(memory.limit(&me), Some(limit(Some(1100))), "the others wait");
-        tokio::time::advance(Duration::from_secs(40)).await;
-        assert_eq!(memory.limit(&me), None);
-        memory.learn_limit(&me, &limit(Some(i64::MAX)), 1000);
-        memory.forget_limit(&me);
-        assert_eq!(memory.limit(&me), None);
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_remembered_for_a_minute() {

@@ -19,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 impl Codex {
     /// True if the page says that the account may go on; the known limit is forgotten then. No answer is no.
     pub(crate) async fn has_room_again(&self, account: &Account, credential: &Credential) -> bool {
-        if !self.memory.may_ask(&credential.account) {
+        if !account.may_ask() {
             return false;
         }
         let room = match timeout(WITHIN, self.ask_usage(account, credential)).await {
@@ -31,8 +31,7 @@ impl Codex {
             Err(_) => false,
         };
         if room {
-            tracing::info!("the account has room again");
-            self.memory.forget_limit(&credential.account);
+            account.lift();
         }
         room
     }

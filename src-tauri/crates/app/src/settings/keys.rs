@@ -27,17 +27,19 @@ pub enum Kind {
 }
 
 /// Every setting there is, in the order of the document.
-pub const KEYS: [Key; 19] = [
+pub const KEYS: [Key; 21] = [
     key("server.listen", Kind::Text, "address Claude Code connects to"),
     key("server.admin_listen", Kind::Text, "address of the admin pages, or off"),
     key("server.allow_remote", Kind::Switch, "may other machines connect"),
     key("server.allowed_hosts", Kind::List, "further host names the server answers to"),
     key("server.body_limit_mb", Kind::Number, "largest request, in MiB"),
     key("upstream.chatgpt_url", Kind::Text, "base URL of the ChatGPT backend"),
+    key("upstream.api_url", Kind::Text, "base URL of the OpenAI API, for API keys"),
     key("upstream.issuer_url", Kind::Text, "base URL of the sign-in server"),
     key("upstream.codex_version", Kind::Text, "Codex CLI version that requests name"),
     key("upstream.compression", Kind::Text, "compress large requests: auto, on or off"),
     key("accounts.token_store", Kind::Text, "where logins are kept: keyring or file"),
+    key("accounts.strategy", Kind::Text, "which account answers: priority, round-robin or most-room"),
     key("models.opus", Kind::Text, "model for Claude Opus"),
     key("models.sonnet", Kind::Text, "model for Claude Sonnet"),
     key("models.haiku", Kind::Text, "model for Claude Haiku"),

@@ -2,6 +2,7 @@
 //!
 //! Not here: which of several accounts is used (`mod.rs`).
 
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,13 +15,18 @@ use tokio_util::task::TaskTracker;
 use super::codex_auth::{CodexAuth, Found};
 use super::own::Own;
 use super::refresh::{Issuer, Reason};
+use super::rest::Resting;
 use super::store::StoreError;
 use super::tokens::{Credential, Tokens};
 use super::view::{AccountId, AccountKind, AccountState, Seat};
 use crate::identity::Identity;
 
-/// After a refresh that failed for now, a token that is still valid is used without asking again for this long.
-const QUIET: Duration = Duration::from_secs(30);
+/// After so many refreshes in a row that failed for now, the issuer is not asked again for so many seconds.
+const QUIET: [u64; 5] = [1, 5, 20, 60, 300];
+/// A token that the issuer gave out this recently is used even if the calendar calls it old: then the calendar is wrong.
+const MINTED: Duration = Duration::from_secs(300);
+/// An account whose new token was refused is not asked again for this long.
+const REFUSED: Duration = Duration::from_secs(60);
 
 /// One account.
 #[derive(Debug)]
@@ -32,6 +38,7 @@ pub(crate) struct Account {
     /// One refresh at a time.
     pub(super) single: tokio::sync::Mutex<()>,
     memory: Mutex<Memory>,
+    pub(super) resting: Resting,
 }
 
 /// What renewing needs, the same for all accounts.
@@ -40,6 +47,30 @@ pub(crate) struct Means {
     pub(super) issuer: Issuer,
     pub(super) identity: Arc<Identity>,
     pub(super) tasks: TaskTracker,
+    /// The calendar, in unix seconds. It jumps: when the user sets it, when the machine sleeps.
+    pub(super) clock: Clock,
+}
+
+/// See [`Means::clock`].
+#[derive(Clone)]
+pub(crate) struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+
+impl Clock {
+    /// The system's.
+    pub(crate) fn system() -> Self {
+        Self(Arc::new(|| Timestamp::now().as_second()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
 }
 
 /// Where the login is kept.
@@ -55,8 +86,12 @@ pub(super) enum Source {
 pub(super) struct Memory {
     /// The refresh token that is known to be dead, by fingerprint, and the sentence about it.
     pub(super) dead: Option<([u8; 32], String)>,
-    /// Until then no proactive refresh.
-    pub(super) quiet_until: Option<Instant>,
+    /// Refreshes that failed for now: how many in a row, until when nobody asks again, and what was wrong.
+    pub(super) trouble: Option<(usize, Instant, Failure)>,
+    /// The access token that was got last in this process, by fingerprint, and when.
+    pub(super) minted: Option<([u8; 32], Instant)>,
+    /// The backend did not accept a new token: until when that counts, and the sentence.
+    refused: Option<(Instant, String)>,
     /// New tokens that could not be written, and the fingerprint of the refresh token that was spent for them.
     pub(super) unsaved: Option<([u8; 32], Arc<Tokens>)>,
 }
@@ -88,6 +123,7 @@ impl Account {
             means,
             single: tokio::sync::Mutex::new(()),
             memory: Mutex::new(Memory::default()),
+            resting: Resting::default(),
         }
     }
 
@@ -108,29 +144,56 @@ impl Account {
     /// The same with a token that has some life left: renewed if it ends within five minutes.
     pub(crate) async fn usable(self: &Arc<Self>) -> Result<Credential, Failure> {
         let credential = self.credential().await?;
-        let now = Timestamp::now().as_second();
-        if !credential.is_expiring(now) {
+        if self.lasts(&credential) {
             return Ok(credential);
         }
-        let expired = credential.is_expired(now);
-        let quiet = self.memory(|memory| memory.quiet_until.is_some_and(|until| Instant::now() < until));
-        if quiet && !expired {
-            return Ok(credential);
+        let expired = credential.is_expired(self.now());
+        let trouble = self.memory(|memory| memory.trouble.clone());
+        if let Some((_, until, failure)) = trouble
+            && Instant::now() < until
+        {
+            return if expired { Err(failure) } else { Ok(credential) };
         }
         match self.renew(credential.clone(), Reason::ProactiveExpiry).await {
             Err(failure) if !expired => {
-                tracing::warn!(%failure, "the login could not be renewed yet, its token is still valid");
-                self.memory(|memory| memory.quiet_until = Some(Instant::now() + QUIET));
+                tracing::warn!(account = %self.id(), %failure, "the login could not be renewed yet, its token is still valid");
                 Ok(credential)
             }
             other => other,
         }
     }
 
+    /// Does the token need no renewal? The calendar says so, or it was made just now.
+    pub(super) fn lasts(&self, credential: &Credential) -> bool {
+        !credential.is_expiring(self.now())
+            || self
+                .memory(|memory| memory.minted)
+                .is_some_and(|(token, at)| at.elapsed() < MINTED && token == credential.access.fingerprint())
+    }
+
+    /// Renews the token now, whatever its age: the user asks for it.
+    pub(crate) async fn renew_now(self: &Arc<Self>) -> Result<Credential, Failure> {
+        self.renew(self.credential().await?, Reason::ProactiveExpiry).await
+    }
+
+    /// Unix seconds.
+    pub(super) fn now(&self) -> i64 {
+        (self.means.clock.0)()
+    }
+
+    /// A refresh failed for now: the next one waits, longer each time.
+    pub(super) fn stumbled(&self, failure: &Failure) {
+        self.memory(|memory| {
+            let before = memory.trouble.as_ref().map_or(0, |(times, ..)| *times);
+            let wait = Duration::from_secs(QUIET[before.min(QUIET.len() - 1)]);
+            memory.trouble = Some((before + 1, Instant::now() + wait, failure.clone()));
+        });
+    }
+
     /// After a 401: what the login says now, if that is something else; else the token is renewed.
     pub(crate) async fn recover(self: &Arc<Self>, refused: &Credential) -> Result<Recovered, Failure> {
         let now = self.credential().await?;
-        if now.access != refused.access && !now.is_expired(Timestamp::now().as_second()) {
+        if now.access != refused.access && (self.lasts(&now) || !now.is_expired(self.now())) {
             return Ok(Recovered::Reloaded);
         }
         self.renew(refused.clone(), Reason::UnauthorizedRecovery).await.map(|_| Recovered::Renewed)
@@ -138,7 +201,8 @@ impl Account {
 
     /// What to say when the backend refuses even a new token.
     pub(crate) fn refused(&self) -> Failure {
-        let message = self.ended("the ChatGPT backend does not accept it");
+        let message = self.ended("the backend does not accept it");
+        self.memory(|memory| memory.refused = Some((Instant::now() + REFUSED, message.clone())));
         self.seat.change(|account| account.state = AccountState::SignIn(message.clone()));
         Failure::SignIn { message }
     }
@@ -171,7 +235,7 @@ impl Account {
             Err(state) => {
                 let message = match &state {
                     AccountState::SignIn(message) | AccountState::Locked(message) => message.clone(),
-                    AccountState::Ready | AccountState::None => self.nobody(),
+                    AccountState::Ready | AccountState::None => self.no_login(),
                 };
                 self.seat.change(|account| account.state = state);
                 Err(Failure::SignIn { message })
@@ -229,13 +293,17 @@ impl Account {
     }
 
     pub(super) fn sentence_about(&self, credential: &Credential) -> Option<String> {
+        let refused = self.memory(|memory| memory.refused.clone());
+        if let Some((_, words)) = refused.filter(|(until, _)| Instant::now() < *until) {
+            return Some(words);
+        }
         let fingerprint = credential.refresh.as_ref()?.fingerprint();
         self.memory(|memory| memory.dead.clone())
             .filter(|(dead, _)| *dead == fingerprint)
             .map(|(_, words)| words)
     }
 
-    fn nobody(&self) -> String {
+    fn no_login(&self) -> String {
         let home = match &self.source {
             Source::Linked(linked) => linked.home().display().to_string(),
             Source::Own(_) => String::new(),

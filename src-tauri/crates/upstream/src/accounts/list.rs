@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,9 @@ pub(crate) struct Entry {
     /// Of linked accounts: where that Codex CLI keeps its login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) codex_home: Option<PathBuf>,
+    /// How often the user wanted it to be tried although it rests.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) retries: u64,
     /// How often its tokens were kept.
     #[serde(default)]
     pub(crate) revision: u64,
@@ -65,7 +68,7 @@ impl List {
         Self { directory, seen: Mutex::new(None) }
     }
 
-    pub(crate) fn directory(&self) -> &std::path::Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
@@ -163,6 +166,16 @@ impl Index {
         })
     }
 
+    /// Puts the Codex CLI's login that is used because there is no other into the list, so that something can be said
+    /// about it.
+    pub(crate) fn adopt(&mut self, codex_home: &Path) {
+        if self.accounts.is_empty() {
+            let id = AccountId::of(AccountKind::Linked, &codex_home.to_string_lossy());
+            let entry = Entry::new(id, AccountKind::Linked);
+            self.accounts.push(Entry { codex_home: Some(codex_home.to_owned()), ..entry });
+        }
+    }
+
     pub(crate) fn entry(&mut self, id: &AccountId) -> Option<&mut Entry> {
         self.accounts.iter_mut().find(|entry| entry.id == *id)
     }
@@ -180,6 +193,7 @@ impl Entry {
             added_at: Some(Timestamp::now()),
             paused: false,
             codex_home: None,
+            retries: 0,
             revision: 0,
         }
     }
@@ -188,6 +202,10 @@ impl Entry {
     pub(crate) fn called(&self) -> String {
         self.name.clone().or_else(|| self.label.clone()).unwrap_or_else(|| self.id.to_string())
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

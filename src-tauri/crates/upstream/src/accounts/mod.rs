@@ -4,6 +4,7 @@
 //! in `renew.rs`, the list in `list.rs`. Not here: signing in (`login/`).
 
 mod account;
+mod choose;
 mod codex_auth;
 mod jwt;
 mod keyring;
@@ -12,6 +13,7 @@ mod own;
 mod problem;
 mod refresh;
 mod renew;
+mod rest;
 mod secret;
 mod store;
 mod tokens;
@@ -25,8 +27,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dragoman_protocol::failure::Failure;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use self::account::{Account, Recovered};
+pub(crate) use self::account::{Account, Clock, Recovered};
 use self::account::{Means, Source};
+use self::choose::Chooser;
+pub(crate) use self::choose::{Choice, is_over};
 use self::codex_auth::CodexAuth;
 use self::keyring::KeyringStore;
 use self::list::{Entry, Index, List};
@@ -38,7 +42,7 @@ pub(crate) use self::tokens::Credential;
 pub(crate) use self::verbs::NewLogin;
 pub use self::view::{AccountId, AccountKind, AccountState, AccountView, AccountsView, Rest};
 pub(crate) use self::view::{Roster, Seat};
-use crate::config::{Config, TokenStoreKind};
+use crate::config::{Config, Strategy, TokenStoreKind};
 use crate::identity::Identity;
 use crate::limits::Limits;
 
@@ -52,6 +56,7 @@ pub(crate) struct Accounts {
     means: Arc<Means>,
     known: Mutex<Known>,
     roster: Roster,
+    chooser: Chooser,
 }
 
 /// The accounts as objects, and the list that they were made from.
@@ -80,9 +85,16 @@ impl Accounts {
             store,
             roster: Roster::of(AccountView { state: AccountState::None, ..view_of(&found, None) }),
             codex_home,
-            means: Arc::new(Means { issuer, identity, tasks }),
+            means: Arc::new(Means { issuer, identity, tasks, clock: Clock::system() }),
             known: Mutex::default(),
+            chooser: Chooser::default(),
         }
+        .with_strategy(config.strategy)
+    }
+
+    fn with_strategy(self, strategy: Strategy) -> Self {
+        self.set_strategy(strategy);
+        self
     }
 
     /// The picture of the accounts and its changes.
@@ -90,21 +102,41 @@ impl Accounts {
         &self.roster
     }
 
-    /// The account for the next request of this session.
-    pub(crate) async fn choose(&self, _session: &str) -> Result<Arc<Account>, Failure> {
-        let order = self.in_order().await?;
-        let chosen = order.iter().find(|account| account.seat().view().is_some_and(|view| !view.paused));
-        let chosen = chosen.or(order.first()).cloned().ok_or_else(no_account)?;
-        self.roster.change(|view| view.in_use = chosen.id().clone());
-        Ok(chosen)
+    /// The account that the user means.
+    pub(crate) async fn find(&self, words: &str) -> Result<Arc<Account>, AccountProblem> {
+        let list = Arc::clone(&self.list);
+        let (words, codex_home) = (words.to_owned(), self.codex_home.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let index = list.read()?;
+            let mut index = Index::clone(&index);
+            index.adopt(&codex_home);
+            index.find(&words).map(|entry| entry.id.clone())
+        });
+        let id = read.await.map_err(|error| AccountProblem::Failed(error.to_string()))??;
+        let gone = || AccountProblem::Failed("the account was removed just now".to_owned());
+        self.get(&id).await.ok_or_else(gone)
+    }
+
+    /// The account of this id.
+    pub(crate) async fn get(&self, id: &AccountId) -> Option<Arc<Account>> {
+        self.in_order().await.ok()?.into_iter().find(|account| account.id() == id)
+    }
+
+    /// The account has room again: its rest is over.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever polls the usage page"))]
+    pub(crate) async fn lift(&self, id: &AccountId) {
+        if let Some(account) = self.get(id).await {
+            account.lift();
+        }
     }
 
     /// Reads every login again for the picture; no network.
     pub(crate) async fn look(&self) -> AccountsView {
         if let Ok(order) = self.in_order().await {
             for account in order {
-                // A failure shows in the picture.
+                // A failure shows in the picture, and so does the end of a rest.
                 let _ = account.read(true).await;
+                let _ = account.rests();
             }
         }
         self.roster.now()
@@ -147,6 +179,18 @@ impl Accounts {
                 Arc::clone(known.all.entry(entry.id.clone()).or_insert_with(made))
             })
             .collect();
+        let first = |index: &Index| index.accounts.first().map(|entry| entry.id.clone());
+        if known.index.as_ref().is_some_and(|before| first(before) != first(&index)) {
+            self.chooser.forget_sessions();
+        }
+        if let Some(before) = &known.index {
+            let wanted = |entry: &&Entry| {
+                before.accounts.iter().any(|old| old.id == entry.id && old.retries != entry.retries)
+            };
+            for account in entries.iter().filter(wanted).filter_map(|entry| known.all.get(&entry.id)) {
+                account.lift();
+            }
+        }
         known.all.retain(|id, _| entries.iter().any(|entry| entry.id == *id));
         known.index = Some(index.clone());
         self.roster.change(|view| {

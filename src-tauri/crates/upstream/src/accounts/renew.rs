@@ -41,9 +41,7 @@ impl Account {
 
     async fn renew_alone(&self, stale: &Credential, reason: Reason) -> Result<Credential, Failure> {
         let _single = self.single.lock().await;
-        let is_new = |current: &Credential| {
-            current.access != stale.access && !current.is_expiring(Timestamp::now().as_second())
-        };
+        let is_new = |current: &Credential| current.access != stale.access && self.lasts(current);
         // Those who waited for another's refresh are done here.
         let current = self.credential().await?;
         if is_new(&current) {
@@ -65,7 +63,10 @@ impl Account {
             Ok(new) => {
                 let tokens = self.keep(&tokens, &new).await;
                 drop(lock);
-                self.memory(|memory| memory.quiet_until = None);
+                self.memory(|memory| {
+                    memory.trouble = None;
+                    memory.minted = Some((tokens.access_token.fingerprint(), Instant::now()));
+                });
                 tracing::info!(account = %self.id(), ?reason, "login renewed");
                 Ok(self.speak(&self.show(tokens)))
             }
@@ -78,7 +79,10 @@ impl Account {
                 }
             }
             Err(Refused::Permanent(why)) => Err(self.bury(&token, why)),
-            Err(Refused::Transient(failure)) => Err(failure),
+            Err(Refused::Transient(failure)) => {
+                self.stumbled(&failure);
+                Err(failure)
+            }
         }
     }
 
@@ -149,9 +153,7 @@ impl Account {
         let until = Instant::now() + HEALING;
         loop {
             let credential = self.speak(self.read(true).await.ok()?.as_ref());
-            if credential.refresh.as_ref() != Some(spent)
-                && !credential.is_expired(Timestamp::now().as_second())
-            {
+            if credential.refresh.as_ref() != Some(spent) && !credential.is_expired(self.now()) {
                 return Some(credential);
             }
             if Instant::now() >= until {

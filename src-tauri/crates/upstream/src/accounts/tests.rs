@@ -64,10 +64,19 @@ fn house(issuer: &str, store: TokenStoreKind) -> House {
     House { _home: home, codex, accounts }
 }
 
+/// The account that answers in this session.
+async fn chosen(accounts: &Accounts, session: &str) -> Arc<Account> {
+    match accounts.choose(session, &[]).await.unwrap() {
+        Choice::Use(account) => account,
+        // What the first one says is what a client hears.
+        Choice::AllRest(_) | Choice::Nobody => accounts.in_order().await.unwrap().remove(0),
+    }
+}
+
 impl House {
     /// The account in use.
     async fn account(&self) -> Arc<Account> {
-        self.accounts.choose("session").await.unwrap()
+        chosen(&self.accounts, "session").await
     }
 
     async fn usable(&self) -> Result<Credential, Failure> {
@@ -147,8 +156,7 @@ async fn fifty_requests_at_expiry_are_one_refresh() {
     let mut requests = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let accounts = Arc::clone(&house.accounts);
-        requests
-            .spawn(async move { accounts.choose("session").await.unwrap().usable().await.unwrap().access });
+        requests.spawn(async move { chosen(&accounts, "session").await.usable().await.unwrap().access });
     }
     let tokens = requests.join_all().await;
     assert!(tokens.iter().all(|token| *token == tokens[0]));
@@ -193,7 +201,7 @@ async fn two_processes_spend_one_refresh_token_between_them() {
     let house = house(&issuer.url, TokenStoreKind::Memory);
     sign_in(&house.codex, &access("old", 100), "rt_1");
     let other = accounts(house._home.path(), &issuer.url, TokenStoreKind::Memory);
-    let (mine, theirs) = (house.account().await, other.choose("session").await.unwrap());
+    let (mine, theirs) = (house.account().await, chosen(&other, "session").await);
     let (one, two) = tokio::join!(mine.usable(), theirs.usable());
     assert_eq!(one.unwrap().access, two.unwrap().access);
     assert_eq!(issuer.requests().len(), 1);
@@ -393,7 +401,7 @@ async fn an_own_login_that_cannot_be_read_is_not_replaced_by_another_account() {
     let id = house.own(&access("own", 864_000), "rt_1").await;
     fs::write(house._home.path().join(format!("state/tokens/{id}.json")), "canary{").unwrap();
     let other = accounts(house._home.path(), "http://127.0.0.1:1", TokenStoreKind::File);
-    let words = sentence(other.choose("session").await.unwrap().usable().await.unwrap_err());
+    let words = sentence(chosen(&other, "session").await.usable().await.unwrap_err());
     assert!(words.contains("damaged") && !words.contains("canary"), "{words}");
 }
 
@@ -409,7 +417,7 @@ async fn no_token_is_printed_by_anything_here() {
 
 // === several accounts ===
 
-fn login_of(account: &str, email: &str) -> NewLogin {
+pub(crate) fn login_of(account: &str, email: &str) -> NewLogin {
     let id_token = forge(&json!({"email": email,
         "https://api.openai.com/auth": {"chatgpt_account_id": account, "chatgpt_plan_type": "plus"}}));
     let token = Secret::new(access(email, 864_000));
@@ -437,9 +445,9 @@ async fn accounts_are_added_renamed_preferred_paused_and_removed() {
     assert!(matches!(accounts.rename("1", Some("  ")).await, Err(AccountProblem::Name { .. })));
     accounts.prefer("work").await.unwrap();
     assert_eq!(order(&accounts.roster().now()), ["work", "a@example.com"]);
-    assert_eq!(*accounts.choose("new").await.unwrap().id(), two);
+    assert_eq!(*chosen(accounts, "new").await.id(), two);
     accounts.pause("work", true).await.unwrap();
-    assert_eq!(*accounts.choose("newer").await.unwrap().id(), one);
+    assert_eq!(*chosen(accounts, "newer").await.id(), one);
 
     // Another process sees all of it.
     let other = self::accounts(house._home.path(), "http://127.0.0.1:1", TokenStoreKind::File);
@@ -479,4 +487,72 @@ async fn an_api_key_is_kept_like_a_login_and_shows_its_last_letters() {
     let credential = house.usable().await.unwrap();
     assert_eq!(credential.access, Secret::new("sk-canary-0123456789abcdef"));
     assert_eq!((credential.account_id, credential.refresh), (None, None));
+}
+
+// === clocks ===
+
+/// The calendar is this far off, in seconds.
+fn with_clock(house: &mut House, off: i64) {
+    let accounts = Arc::get_mut(&mut house.accounts).unwrap();
+    let clock = Clock::of(move || Timestamp::now().as_second() + off);
+    Arc::get_mut(&mut accounts.means).unwrap().clock = clock;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_weeks_ahead_causes_one_refresh_and_no_storm() {
+    let issuer = issuer().await;
+    let mut house = house(&issuer.url, TokenStoreKind::Memory);
+    with_clock(&mut house, 30 * 86_400);
+    sign_in(&house.codex, &access("old", 864_000), "rt_1");
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let accounts = Arc::clone(&house.accounts);
+        requests.spawn(async move { chosen(&accounts, "s").await.usable().await.unwrap().access });
+    }
+    let tokens = requests.join_all().await;
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(house.usable().await.unwrap().access, tokens[0]);
+    assert_eq!(issuer.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_costs_one_refused_request() {
+    let issuer = issuer().await;
+    let mut house = house(&issuer.url, TokenStoreKind::Memory);
+    with_clock(&mut house, -86_400);
+    let ended = access("ended", -60);
+    sign_in(&house.codex, &ended, "rt_1");
+    let credential = house.usable().await.unwrap();
+    assert_eq!(credential.access, Secret::new(ended), "by this calendar it is still good");
+    assert_eq!(house.account().await.recover(&credential).await.unwrap(), Recovered::Renewed);
+    assert_eq!(issuer.requests().len(), 1);
+    assert_ne!(house.usable().await.unwrap().access, credential.access);
+}
+
+#[tokio::test]
+async fn after_a_night_asleep_the_token_is_renewed_before_it_is_used() {
+    let issuer = issuer().await;
+    let mut house = house(&issuer.url, TokenStoreKind::Memory);
+    sign_in(&house.codex, &access("evening", 7200), "rt_1");
+    let evening = house.usable().await.unwrap();
+    assert_eq!(issuer.requests().len(), 0);
+    // Asleep, no time passed for the process; only the calendar knows.
+    drop(house.accounts);
+    house.accounts = accounts(house._home.path(), &issuer.url, TokenStoreKind::Memory);
+    with_clock(&mut house, 8 * 3600);
+    assert_ne!(house.usable().await.unwrap().access, evening.access);
+    assert_eq!(issuer.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_is_down_is_asked_more_and_more_rarely() {
+    let issuer = Server::start(|_, _| json_answer(503, "{}")).await;
+    let house = house(&issuer.url, TokenStoreKind::Memory);
+    sign_in(&house.codex, &access("old", -1), "rt_1");
+    for _ in 0..600 {
+        assert_eq!(house.usable().await.unwrap_err().anthropic_kind().0, 503);
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let asked = issuer.requests().len();
+    assert!((5..=7).contains(&asked), "after 0, 1, 6, 26, 86, 386 s: {asked}");
 }

@@ -153,7 +153,14 @@ impl Accounts {
         let (list, store, words) = (Arc::clone(&self.list), Arc::clone(&self.store), words.to_owned());
         let id = self
             .run(move || {
-                let entry = list.read()?.find(&words)?.clone();
+                let index = list.read()?;
+                if index.accounts.is_empty() {
+                    return Err(AccountProblem::NotListed(
+                        "the Codex CLI's login is used because there is no other account; it stays the Codex CLI's. Keep it \
+                         out of use with `dragoman accounts pause 1`, or sign it out with `codex logout`",
+                    ));
+                }
+                let entry = index.find(&words)?.clone();
                 // First the list: what is not listed is not used, and a crash in between leaves no account without tokens.
                 list.edit(|index| {
                     index.accounts.retain(|other| other.id != entry.id);
@@ -207,14 +214,38 @@ impl Accounts {
         .await
     }
 
+    /// Lets a resting account be tried at once, by this process and by the others.
+    pub(crate) async fn retry(&self, words: &str) -> Result<AccountId, AccountProblem> {
+        self.edit(words, |index, id| {
+            if let Some(entry) = index.entry(id) {
+                entry.retries += 1;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Renews the account's token now, whatever its age.
+    pub(crate) async fn refresh(&self, words: &str) -> Result<AccountId, AccountProblem> {
+        let account = self.find(words).await?;
+        if account.kind == AccountKind::ApiKey {
+            return Err(AccountProblem::Failed(
+                "an API key does not age; there is nothing to renew".to_owned(),
+            ));
+        }
+        account.renew_now().await.map_err(|failure| AccountProblem::Failed(failure.to_string()))?;
+        Ok(account.id().clone())
+    }
+
     async fn edit(
         &self,
         words: &str,
         change: impl FnOnce(&mut Index, &AccountId) -> Result<(), AccountProblem> + Send + 'static,
     ) -> Result<AccountId, AccountProblem> {
-        let (list, words) = (Arc::clone(&self.list), words.to_owned());
+        let (list, words, codex_home) = (Arc::clone(&self.list), words.to_owned(), self.codex_home.clone());
         self.run(move || {
             list.edit(|index| {
+                index.adopt(&codex_home);
                 let id = index.find(&words)?.id.clone();
                 change(index, &id)?;
                 Ok(id)

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::{Backend, Client};
 use crate::accounts::{AccountId, AccountProblem, AccountView, Accounts, AccountsView, NewLogin, Roster};
+use crate::config::Strategy;
 use crate::limits::Limits;
 
 impl Client {
@@ -58,6 +59,13 @@ impl Client {
         self.room()?.add_linked(codex_home).await
     }
 
+    /// How accounts are chosen from now on; sessions stay where they are.
+    pub fn set_strategy(&self, strategy: Strategy) {
+        if let Ok(accounts) = self.room() {
+            accounts.set_strategy(strategy);
+        }
+    }
+
     /// Keeps a key of the OpenAI API, which is not asked whether it likes it.
     pub async fn add_api_key(&self, key: &str, name: Option<String>) -> Result<AccountId, AccountProblem> {
         self.room()?.add(NewLogin { name, ..NewLogin::api_key(key) }).await
@@ -76,6 +84,16 @@ impl Client {
     /// Prefers an account to the others.
     pub async fn prefer_account(&self, words: &str) -> Result<AccountId, AccountProblem> {
         self.room()?.prefer(words).await
+    }
+
+    /// Lets an account that rests be tried at once.
+    pub async fn retry_account(&self, words: &str) -> Result<AccountId, AccountProblem> {
+        self.room()?.retry(words).await
+    }
+
+    /// Renews an account's token now, whatever its age.
+    pub async fn refresh_account(&self, words: &str) -> Result<AccountId, AccountProblem> {
+        self.room()?.refresh(words).await
     }
 
     /// Keeps an account out of use, or lets it in again.

@@ -6,24 +6,25 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::accounts::tests::{access, sign_in};
-use crate::attempt::AccountTag;
+pub(super) use crate::attempt::AccountTag;
 use crate::catalog;
 use crate::config::{Config, TokenStoreKind};
 use crate::testing::{Request, Server, Step, answer, event, json_answer, sse_answer, sse_head};
 use crate::{Client, Limits};
 
 const CREATED: &str = r#"{"type":"response.created","response":{"id":"r"}}"#;
-const DELTA: &str = r#"{"type":"response.output_text.delta","item_id":"m","output_index":0,"delta":"hi"}"#;
+pub(super) const DELTA: &str =
+    r#"{"type":"response.output_text.delta","item_id":"m","output_index":0,"delta":"hi"}"#;
 const OVERLOADED: &str =
     r#"{"type":"response.failed","response":{"error":{"code":"server_is_overloaded","message":"full"}}}"#;
 
-struct House {
-    client: Client,
+pub(super) struct House {
+    pub(super) client: Client,
     home: tempfile::TempDir,
 }
 
 /// A client before this server, signed in with a token that lasts.
-async fn house(url: &str, change: impl FnOnce(&mut Config)) -> House {
+pub(super) async fn house(url: &str, change: impl FnOnce(&mut Config)) -> House {
     let home = tempfile::tempdir().unwrap();
     let codex = home.path().join("codex");
     std::fs::create_dir(&codex).unwrap();
@@ -52,20 +53,36 @@ fn base(url: &str) -> String {
 impl House {
     /// A turn whose translation says what it was translated for.
     async fn turn(&self, text: &str) -> Turn {
-        let attempt = self.client.plan("gpt-x", Dialect::Lite, "session").await.unwrap();
+        self.turn_of("session", text).await.unwrap()
+    }
+
+    pub(super) async fn turn_of(&self, session: &str, text: &str) -> Result<Turn, Failure> {
+        let attempt = self.client.plan("gpt-x", Dialect::Lite, session).await?;
         let text = text.to_owned();
         let again = move |attempt: &Attempt| Ok(body(&text, attempt));
-        Turn {
+        Ok(Turn {
             model: "gpt-x".into(),
             tier: None,
-            session: "session".into(),
+            session: session.into(),
             thread: "thread".into(),
             window: 0,
             continues: false,
             body: again(&attempt).unwrap(),
             attempt,
             again: Box::new(again),
-        }
+        })
+    }
+
+    /// Adds a login of our own to the list.
+    pub(super) async fn sign_in(&self, account: &str) {
+        let login = crate::accounts::tests::login_of(account, &format!("{account}@example.com"));
+        self.client.room().unwrap().add(login).await.unwrap();
+    }
+
+    /// The account at this place has room again.
+    pub(super) async fn lift(&self, place: usize) {
+        let id = self.client.accounts().accounts[place].id.clone();
+        self.client.room().unwrap().lift(&id).await;
     }
 
     async fn ask(&self, text: &str) -> Result<EventStream, Failure> {
@@ -100,7 +117,7 @@ async fn server(scripts: Vec<Vec<Step>>) -> Server {
     .await
 }
 
-fn good() -> Vec<Step> {
+pub(super) fn good() -> Vec<Step> {
     sse_answer(&[CREATED, DELTA])
 }
 
