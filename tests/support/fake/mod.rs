@@ -1,6 +1,7 @@
 //! A fake ChatGPT backend and issuer on a loopback port, in a thread of its own (so a test may block). It refuses by
 //! default what the real backend is reported to refuse ([`reject`]), records every request, and answers by a script.
 
+mod body;
 mod catalog;
 mod issuer;
 mod reject;

@@ -1,6 +1,7 @@
 //! Each row of the table is broken once; the unbroken request passes in both dialects.
 
 use super::*;
+use crate::fake::body::kind;
 use crate::fake::catalog;
 
 const CIPHER: &str = "Y2lwaGVy";
@@ -242,4 +243,124 @@ fn tools_of(body: &mut Value) -> &mut Value {
         true => &mut body["input"][0]["tools"],
         false => &mut body["tools"],
     }
+}
+
+#[test]
+fn ids_names_pairs_and_parts_are_judged_in_both_dialects() {
+    for body in [classic(), lite()] {
+        let case = |change: fn(&mut Value), words| refused(body.clone(), change, words);
+        case(|body| body["prompt_cache_key"] = json!("k".repeat(65)), "prompt_cache_key': string too long");
+        case(|body| body["reasoning"]["summary"] = json!("long"), "reasoning.summary");
+        case(|body| body["service_tier"] = json!("platinum"), "service_tier");
+        case(|body| body["text"] = json!({ "verbosity": "chatty" }), "text.verbosity");
+        case(|body| find(body, "function_call")["call_id"] = json!(""), "call_id': empty string");
+        case(|body| find(body, "function_call")["name"] = json!("a b"), "input.name");
+        case(|body| find(body, "function_call")["arguments"] = json!({}), "input.arguments");
+        case(|body| find(body, "function_call_output")["output"] = json!([]), "input.output");
+        case(|body| find(body, "function_call_output")["output"] = Value::Null, "input.output");
+        case(|body| find(body, "message")["content"] = json!([]), "input.content");
+        case(|body| find(body, "reasoning")["summary"] = Value::Null, "input.summary");
+        case(
+            |body| {
+                let again = find(body, "function_call").clone();
+                push(body, again);
+            },
+            "Duplicate function call id",
+        );
+        case(
+            |body| {
+                let again = find(body, "function_call_output").clone();
+                push(body, again);
+            },
+            "Duplicate function call output",
+        );
+        case(
+            |body| {
+                let output = find(body, "function_call_output").clone();
+                remove(body, "function_call_output");
+                body["input"].as_array_mut().unwrap().insert(1, output);
+            },
+            "No tool call found for function call output",
+        );
+        case(
+            |body| {
+                let thought = find(body, "reasoning").clone();
+                body["input"].as_array_mut().unwrap().insert(1, thought);
+            },
+            "without its required following item",
+        );
+        case(
+            |body| {
+                let thought = find(body, "reasoning").clone();
+                let at = body["input"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .position(|item| kind(item) == "reasoning")
+                    .unwrap();
+                body["input"].as_array_mut().unwrap().insert(at, thought);
+            },
+            "Duplicate item found with id rs_1",
+        );
+        let part = |part: Value| json!({ "role": "user", "content": [part] });
+        for (bad, words) in [
+            (json!({ "type": "input_text" }), "input.text"),
+            (json!({ "type": "input_image", "image_url": "file:///x" }), "input.image_url"),
+            (json!({ "type": "input_image", "image_url": "data:image/bmp;base64,AA==" }), "input.image_url"),
+            (json!({ "type": "input_image", "image_url": "data:image/png;base64,a b" }), "input.image_url"),
+            (json!({ "type": "input_file", "file_data": "data:application/pdf;base64,AA==" }), "input.file"),
+            (json!({ "type": "input_file", "file_url": "data:x" }), "input.file"),
+        ] {
+            refused(body.clone(), |body| push(body, part(bad.clone())), words);
+        }
+    }
+}
+
+#[test]
+fn schemas_are_judged() {
+    let with = |schema: Value| {
+        let mut tool = tool();
+        tool["parameters"] = schema;
+        tool
+    };
+    for keyword in ["oneOf", "anyOf", "allOf", "enum", "not"] {
+        let tool = with(json!({ "type": "object", keyword: [] }));
+        refused(classic(), |body| *tools_of(body) = json!([tool]), "at the top level");
+    }
+    let tool_of_lists = with(json!({ "type": "object", "properties": [] }));
+    refused(classic(), |body| *tools_of(body) = json!([tool_of_lists]), "'properties' must be an object");
+    let mut strict =
+        with(json!({ "type": "object", "properties": { "a": {} }, "additionalProperties": false }));
+    strict["strict"] = json!(true);
+    refused(classic(), |body| *tools_of(body) = json!([strict]), "'required' must list every property");
+    refused(classic(), |body| *tools_of(body) = json!([{ "type": "bash" }]), "no tool type");
+
+    let format = |schema: Value, strict: bool| json!({ "format": { "type": "json_schema", "name": "answer", "strict": strict, "schema": schema } });
+    let open = json!({ "type": "object", "properties": { "a": { "type": "string" } } });
+    let closed = json!({ "type": "object", "properties": { "a": { "type": "string" } }, "required": ["a"],
+        "additionalProperties": false });
+    for (schema, strict, accepted) in
+        [(&open, false, true), (&open, true, false), (&closed, true, true), (&json!(true), false, false)]
+    {
+        let mut body = classic();
+        body["text"] = format(schema.clone(), strict);
+        assert_eq!(judge(&headers(false), &body).is_none(), accepted, "{schema} {strict}");
+    }
+    let nested = json!({ "type": "object", "properties": { "a": open }, "required": ["a"], "additionalProperties": false });
+    refused(classic(), |body| body["text"] = format(nested, true), "Invalid schema for response_format");
+}
+
+#[test]
+fn without_tools_a_classic_request_says_nothing_about_them() {
+    for field in ["tool_choice", "parallel_tool_calls"] {
+        let change = |body: &mut Value| {
+            for field in ["tools", "tool_choice", "parallel_tool_calls"] {
+                body.as_object_mut().unwrap().remove(field);
+            }
+            body[field] = if field == "tool_choice" { json!("auto") } else { json!(true) };
+        };
+        refused(classic(), change, "only allowed when 'tools' are specified");
+    }
+    refused(classic(), |body| body["tool_choice"] = json!("any"), "Invalid value for 'tool_choice'");
+    refused(lite(), |body| *tools_of(body) = json!([]), "additional_tools must hold tools");
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::body::list;
+
 /// One piece of the conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
@@ -74,7 +76,7 @@ impl View {
             format: body["text"]["format"]["type"] == "json_schema",
             ..Self::default()
         };
-        for tool in super::reject::tools(body) {
+        for tool in super::body::tools(body) {
             match tool["type"].as_str() {
                 Some("function" | "custom") => view.tools.push(text_of(&tool["name"])),
                 Some(other) => view.hosted_tools.push(other.to_owned()),
@@ -88,7 +90,7 @@ impl View {
     }
 
     fn take(&mut self, item: &Value) {
-        let kind = super::reject::kind(item);
+        let kind = super::body::kind(item);
         let id = || text_of(&item["call_id"]);
         match kind {
             "message" if matches!(item["role"].as_str(), Some("developer" | "system")) => {
@@ -217,10 +219,6 @@ fn joined<'a>(parts: impl Iterator<Item = &'a Part>) -> String {
         _ => None,
     };
     parts.filter_map(text).collect::<Vec<_>>().join("\n")
-}
-
-pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 /// The text of a content value: a string, or the `text` of its parts.
