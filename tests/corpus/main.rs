@@ -1,4 +1,4 @@
-//! Replays the fuzz corpus (`tests/fuzz/corpus`) as ordinary tests: what once was found stays found.
+//! Replays the fuzz corpus (`tests/fuzz/corpus`) and the golden cases as ordinary tests: what once was found stays found.
 #![cfg(test)]
 
 #[path = "../fuzz/checks.rs"]
@@ -36,4 +36,42 @@ fn accepted_requests_become_valid_json() {
 #[test]
 fn events_never_upset_the_machine() {
     replay("event", checks::event);
+}
+
+#[test]
+fn grown_requests_are_accepted_and_lose_nothing() {
+    replay("grown", checks::grown);
+}
+
+/// The files of all golden cases whose name ends so.
+fn golden(end: &str, check: impl Fn(&[u8])) {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
+    let mut inputs = 0;
+    for case in
+        std::fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
+        for file in std::fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.to_str().unwrap().ends_with(end) {
+                println!("{}", file.display()); // shown if a check panics
+                check(&std::fs::read(&file).unwrap());
+                inputs += 1;
+            }
+        }
+    }
+    assert!(inputs > 50, "{inputs} golden files end with {end}");
+}
+
+#[test]
+fn the_requests_of_golden_cases_hold_for_every_check() {
+    golden("request.json", checks::request);
+}
+
+#[test]
+fn the_streams_of_golden_cases_hold_for_every_check() {
+    golden("events.sse", |stream| {
+        checks::sse(stream);
+        let lines = String::from_utf8_lossy(stream);
+        let events: Vec<&str> = lines.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+        checks::event(events.join("\n").as_bytes());
+    });
 }

@@ -1,16 +1,27 @@
 //! What must hold for any bytes at all: nothing panics, and what is accepted is treated alike however it arrives.
 
+use std::collections::HashSet;
+
 use dragoman_protocol::anthropic::event::{MessageSink, SseSink};
 use dragoman_protocol::anthropic::request::MessagesRequest;
+use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::event::Event;
 use dragoman_protocol::route::{Dialect, Effort, Route};
 use dragoman_protocol::sse::Decoder;
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Context, Envelope, Names, Originals, ResponsesToMessages, SearchRules, ToolOrder,
+    Answer, Context, Envelope, Names, Note, Notes, Originals, ResponsesToMessages, SearchRules, ToolOrder,
     messages_to_responses,
 };
 use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+#[path = "../support/fake/body.rs"]
+mod body;
+#[path = "requests.rs"]
+mod requests;
+
+use requests::Leaf;
 
 /// Frames do not depend on how the bytes are cut.
 pub(crate) fn sse(data: &[u8]) {
@@ -36,36 +47,138 @@ pub(crate) fn sse(data: &[u8]) {
     assert_eq!(whole, frames(7));
 }
 
-/// Whatever is accepted as a request becomes valid JSON, in both dialects, twice the same.
+/// Whatever is read as a request becomes a body that the strict backend accepts, in both dialects, twice the same.
 pub(crate) fn request(data: &[u8]) {
     let repaired = surrogates::repair(data);
     let Ok(text) = std::str::from_utf8(&repaired) else { return };
+    Envelope::open(text);
     let Ok(request) = MessagesRequest::parse(text) else { return };
-    for dialect in [Dialect::Classic, Dialect::Lite] {
-        let route = Route::to("gpt-5.5", dialect, &[Effort::Low, Effort::High]);
-        let mut tools = ToolOrder::default();
-        tools.observe(&request);
-        let context = Context {
-            route: &route,
-            dialect,
-            account: "00000000",
-            reasoning: true,
-            instructions: false,
-            thread: "t",
-            tools: &tools,
-            originals: &Originals::new(),
-        };
-        let body = |request| {
-            let translated = messages_to_responses(request, context).ok()?;
-            translated.request.to_body(text.len()).ok()
-        };
-        let first = body(&request);
-        assert_eq!(first, body(&request));
-        if let Some(first) = first {
-            assert!(serde_json::from_slice::<IgnoredAny>(&first).is_ok(), "the translation is valid JSON");
+    for (model, dialect) in MODELS {
+        if let Some(body) = translated(&request, text, model, dialect) {
+            judge(&body.0, dialect, text);
         }
     }
-    Envelope::open(text);
+}
+
+/// A grown request is read; it is translated unless it asks for something that may be refused, and refused in words
+/// that name the place; every text in it goes upstream or is noted.
+pub(crate) fn grown(data: &[u8]) {
+    for (model, dialect) in MODELS {
+        let grown = requests::grow(data, model);
+        let repaired = surrogates::repair(grown.text.as_bytes());
+        let text = std::str::from_utf8(&repaired).expect("a repaired request is UTF-8");
+        let request = MessagesRequest::parse(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let Some((body, notes)) = translated(&request, text, model, dialect) else {
+            assert!(grown.refusable, "{model} refuses: {text}");
+            continue;
+        };
+        let body = judge(&body, dialect, text);
+        let mut said = String::new();
+        collect(&body, &mut said);
+        for leaf in &grown.leaves {
+            let noted = notes.0.iter().any(|note| covers(note, leaf));
+            assert!(
+                noted || said.contains(&leaf.mark),
+                "{model}: {} at {} is lost without a note: {text}\nnotes: {notes:?}",
+                leaf.mark,
+                leaf.place
+            );
+        }
+    }
+}
+
+const MODELS: [(&str, Dialect); 2] = [("gpt-5.5", Dialect::Classic), ("gpt-6.1-sol", Dialect::Lite)];
+
+/// The body and its notes; `None` if the request is refused, which is told in words.
+pub(crate) fn translated(
+    request: &MessagesRequest<'_>,
+    text: &str,
+    model: &str,
+    dialect: Dialect,
+) -> Option<(Vec<u8>, Notes)> {
+    let mut route = Route::to(model, dialect, &[Effort::Low, Effort::Medium, Effort::High, Effort::Ultra]);
+    route.default_effort = Some(Effort::Low);
+    route.verbosity = Some("low".to_owned());
+    let mut tools = ToolOrder::default();
+    tools.observe(request);
+    let context = Context {
+        route: &route,
+        dialect,
+        account: requests::ACCOUNT,
+        reasoning: true,
+        instructions: false,
+        thread: "5e551014-c0de-4aaa-8bbb-0123456789ab",
+        tools: &tools,
+        originals: &Originals::new(),
+    };
+    let once = || match messages_to_responses(request, context) {
+        Ok(translated) => {
+            let body = translated.request.to_body(text.len()).expect("a request can be written");
+            Some((body, translated.notes))
+        }
+        Err(Failure::Invalid { message, .. }) => {
+            assert!(!message.is_empty(), "a refusal says why: {text}");
+            None
+        }
+        Err(Failure::Threads) => None,
+        Err(other) => panic!("{other:?}: {text}"),
+    };
+    let first = once();
+    assert_eq!(first, once(), "the same request, translated twice");
+    first
+}
+
+/// Panics unless the strict backend accepts the body.
+pub(crate) fn judge(body: &[u8], dialect: Dialect, text: &str) -> Value {
+    let body: Value = serde_json::from_slice(body)
+        .unwrap_or_else(|error| panic!("the translation is no JSON ({error}): {text}"));
+    let levels: Vec<Value> =
+        ["low", "medium", "high", "ultra"].map(|effort| json!({ "effort": effort })).into();
+    let model = |slug: &str, lite: bool| {
+        json!({ "slug": slug, "use_responses_lite": lite, "supported_reasoning_levels": levels,
+            "service_tiers": [{ "id": "priority" }] })
+    };
+    let catalog = json!({ "models": [model("gpt-5.5", false), model("gpt-6.1-sol", true)] });
+    let issued = known_ciphertexts(&body);
+    let knows = body::Knowledge { catalog: &catalog, issued: &issued };
+    if let Err(refusal) = body::accept(&body, dialect == Dialect::Lite, &knows) {
+        panic!("the backend refuses: {refusal}\nrequest: {text}\nbody: {body}");
+    }
+    body
+}
+
+/// The ciphertexts of the grower; others can only come from a fuzzer that made an envelope itself.
+fn known_ciphertexts(body: &Value) -> HashSet<String> {
+    let replayed = body::list(&body["input"]).filter_map(|item| item["encrypted_content"].as_str());
+    replayed.filter(|text| !text.is_empty()).chain(requests::ISSUED).map(str::to_owned).collect()
+}
+
+/// All strings in a JSON value, and in JSON that stands in its strings.
+fn collect(value: &Value, into: &mut String) {
+    match value {
+        Value::String(text) => {
+            into.push_str(text);
+            into.push('\n');
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, into)),
+        Value::Object(members) => members.iter().for_each(|(key, value)| {
+            into.push_str(key);
+            into.push('\n');
+            collect(value, into);
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Does a note tell that this text is not there as it was? One that only names `messages` speaks of thinking.
+fn covers(note: &Note, leaf: &Leaf) -> bool {
+    let below = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    match note.place.as_str() {
+        "messages" => leaf.thinking,
+        place => below(place, &leaf.place) || below(&leaf.place, place),
+    }
 }
 
 /// Lines of event JSON: the machine takes them all, and what it sends can be read again.

@@ -4,12 +4,13 @@
 //! (R06). Not here: the parts that blocks become (`parts.rs`), tools, effort, caching (`tools.rs`, `request.rs`).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use super::envelope::Envelope;
 use super::notes::{Notes, What};
 use super::originals::{Originals, stands_for};
-use super::pairs::Pairs;
+use super::pairs::{MAX_ID, Pairs};
 use super::tools::upstream_name;
 use crate::anthropic::block::{Block, ToolUseBlock};
 use crate::anthropic::request::{BILLING_LINE, Content, Message, Role};
@@ -195,6 +196,17 @@ impl<'a, 'c> Writer<'a, 'c> {
             notes.add(What::Dropped, "messages", "reasoning that nothing follows");
         }
         items.retain(|_| kept.pop().unwrap_or(true));
+        // An id must not be too long (R67), nor stand there twice. None at all is fine.
+        let mut used: HashSet<Cow<'_, str>> = HashSet::new();
+        for item in &mut items {
+            if let InputItem::Reasoning { id, .. } = item
+                && !id.is_empty()
+                && (id.len() > MAX_ID || !used.insert(id.clone()))
+            {
+                *id = Cow::Borrowed("");
+                notes.add(What::Dropped, "messages", "a reasoning's id that is too long or there twice");
+            }
+        }
         items
     }
 
@@ -254,6 +266,7 @@ impl<'a, 'c> Writer<'a, 'c> {
             Some(_) if !self.reader.reasoning => "reasoning that the backend could not read any more",
             Some(envelope) if envelope.model != self.reader.model => "reasoning of another model",
             Some(envelope) if envelope.account != self.reader.account => "reasoning of another account",
+            Some(envelope) if envelope.encrypted_content.is_empty() => "reasoning without its ciphertext",
             Some(_) => "",
         };
         match opened {

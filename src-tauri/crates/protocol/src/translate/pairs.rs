@@ -4,7 +4,7 @@
 //! holds both. Here each call gets the id it has upstream, and each result learns which call it answers, if any.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::envelope::short_hash;
 use super::notes::{Notes, What};
@@ -12,7 +12,7 @@ use crate::anthropic::block::Block;
 use crate::anthropic::request::{Content, MessagesRequest};
 
 /// The longest id the backend takes.
-const MAX_ID: usize = 64;
+pub(super) const MAX_ID: usize = 64;
 
 /// Calls and results in the order in which they stand in the request.
 #[derive(Debug, Default)]
@@ -36,15 +36,14 @@ impl<'a> Pairs<'a> {
     pub(super) fn of(request: &MessagesRequest<'a>, notes: &mut Notes) -> Self {
         let mut pairs = Self::default();
         let mut open: HashMap<Cow<'a, str>, VecDeque<usize>> = HashMap::new();
-        let mut times_seen: HashMap<Cow<'a, str>, usize> = HashMap::new();
+        let mut used: HashSet<Cow<'a, str>> = HashSet::new();
         for (m, message) in request.messages.iter().enumerate() {
             let Content::Blocks(blocks) = &message.content else { continue };
             for (b, block) in blocks.iter().enumerate() {
                 match block {
                     Block::ToolUse(call) => {
-                        let seen = times_seen.entry(call.id.clone()).or_default();
-                        *seen += 1;
-                        let id = upstream_id(&call.id, *seen);
+                        let id = upstream_id(&call.id, &used);
+                        used.insert(id.clone());
                         if id != call.id {
                             notes.add(What::Renamed, format!("messages.{m}.content.{b}.id"), id.as_ref());
                         }
@@ -67,15 +66,20 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// The id upstream: the client's own where the backend takes it, else a short, deterministic one (R23, R26).
-fn upstream_id<'a>(id: &Cow<'a, str>, occurrence: usize) -> Cow<'a, str> {
+/// The id upstream: the client's own where the backend takes it, else a short, deterministic one; never one that another
+/// call of the request has (R23, R26).
+fn upstream_id<'a>(id: &Cow<'a, str>, used: &HashSet<Cow<'a, str>>) -> Cow<'a, str> {
     let fits = !id.is_empty()
         && id.len() <= MAX_ID
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    let id = if fits { id.clone() } else { Cow::Owned(format!("call_{}", short_hash(id, 12))) };
-    match occurrence {
-        1 => id,
-        n if id.len() + 4 <= MAX_ID => Cow::Owned(format!("{id}-{n}")),
-        n => Cow::Owned(format!("call_{}-{n}", short_hash(&id, 12))),
-    }
+    let first = if fits { id.clone() } else { Cow::Owned(format!("call_{}", short_hash(id, 12))) };
+    let again = |n: usize| {
+        let numbered = format!("{first}-{n}");
+        Cow::Owned(if numbered.len() <= MAX_ID {
+            numbered
+        } else {
+            format!("call_{}-{n}", short_hash(&first, 12))
+        })
+    };
+    std::iter::once(first.clone()).chain((2..).map(again)).find(|id| !used.contains(id)).unwrap_or(first)
 }

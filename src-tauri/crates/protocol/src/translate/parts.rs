@@ -125,14 +125,9 @@ impl<'a> Writer<'a, '_> {
                 self.notes.add(What::Dropped, place.to_string(), "thinking outside of the model's turn");
                 Vec::new()
             }
-            Block::ToolUse(call) => {
-                self.pairs.calls.pop_front();
-                vec![self.describe("tool_use", call.input, place)]
-            }
-            Block::ToolResult(result) => {
-                self.pairs.results.pop_front();
-                self.result_parts(result, place)?
-            }
+            // Not in a message of its own, so no call: `Pairs` does not count it either.
+            Block::ToolUse(call) => vec![self.describe("tool_use", call.input, place)],
+            Block::ToolResult(result) => self.result_parts(result, place)?,
             Block::ServerToolUse(call) => {
                 vec![text(format!("[{}] {}", call.name, call.input.map_or("", RawValue::get)))]
             }
@@ -152,11 +147,7 @@ impl<'a> Writer<'a, '_> {
             (Some(Source::Base64(source)), _) => (source.media_type.as_deref(), &source.data),
             (None, Some(data)) => (image.mime_type.as_deref(), data),
             (Some(Source::Url(source)), _) => {
-                let web = source.url.starts_with("https://") || source.url.starts_with("http://");
-                if !web {
-                    let message = "only http and https addresses can be fetched";
-                    return Err(Failure::invalid(format!("{place}.source.url"), message));
-                }
+                on_the_web(&source.url, place)?;
                 return Ok(self.picture(source.url.clone().into_owned()));
             }
             (Some(Source::File(source)), _) => {
@@ -173,6 +164,10 @@ impl<'a> Writer<'a, '_> {
         if !matches!(media_type, "image/png" | "image/jpeg" | "image/jpg" | "image/gif" | "image/webp") {
             self.notes.add(What::Described, place.to_string(), format!("an image of type {media_type}"));
             return Ok(text(format!("[An image of type {media_type}, which this model can't read]")));
+        }
+        if !is_base64(&data) {
+            self.notes.add(What::Described, place.to_string(), "an image that is not base64");
+            return Ok(text("[An image that can't be read: its data is damaged]".to_owned()));
         }
         Ok(self.picture(data_url(media_type, &data)))
     }
@@ -198,6 +193,11 @@ impl<'a> Writer<'a, '_> {
         let heading =
             || text(format!("[Document: {}]", name.as_ref().map_or("untitled".into(), JsonStr::to_text)));
         match &document.source {
+            Source::Base64(source) if !is_base64(&source.data.to_text()) => {
+                self.notes.add(What::Described, place.to_string(), "a document that is not base64");
+                parts.push(heading());
+                parts.push(text("[The document can't be read: its data is damaged]".to_owned()));
+            }
             Source::Base64(source) => {
                 let media_type = source.media_type.as_deref().unwrap_or("application/pdf");
                 let default_name = if media_type == "application/pdf" { "document.pdf" } else { "document" };
@@ -207,11 +207,16 @@ impl<'a> Writer<'a, '_> {
                     file_url: None,
                 });
             }
-            Source::Url(source) => parts.push(InputPart::InputFile {
-                filename: None,
-                file_data: None,
-                file_url: Some(source.url.clone()),
-            }),
+            Source::Url(source) => {
+                on_the_web(&source.url, place)?;
+                // The backend names a file that it fetches by its address.
+                parts.extend(name.is_some().then(heading));
+                parts.push(InputPart::InputFile {
+                    filename: None,
+                    file_data: None,
+                    file_url: Some(source.url.clone()),
+                });
+            }
             Source::Text(source) => {
                 parts.push(heading());
                 parts.push(InputPart::InputText { text: source.data.clone() });
@@ -273,6 +278,24 @@ fn data_url(media_type: &str, data: &str) -> String {
         url.push_str(data);
     }
     url
+}
+
+/// Other addresses would be this machine's own, or the client's.
+fn on_the_web(url: &str, place: Place) -> Result<(), Failure> {
+    if url.starts_with("https://") || url.starts_with("http://") {
+        return Ok(());
+    }
+    let message = "only http and https addresses can be fetched";
+    Err(Failure::invalid(format!("{place}.source.url"), message))
+}
+
+/// Is there anything, and nothing but base64? The backend refuses the whole request otherwise, and with it every later
+/// one that replays the picture.
+fn is_base64(data: &str) -> bool {
+    let digits = data.trim_end_matches(|c: char| c == '=' || c.is_ascii_whitespace());
+    let legal =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/') || byte.is_ascii_whitespace();
+    digits.bytes().any(|byte| !byte.is_ascii_whitespace()) && digits.bytes().all(legal)
 }
 
 /// The media type by the first bytes, where the client names none (R08).

@@ -14,6 +14,7 @@ use super::envelope::short_hash;
 use super::notes::{Notes, What};
 use crate::anthropic::request::{MessagesRequest, Tool as ClientTool};
 use crate::failure::Failure;
+use crate::json::JsonStr;
 use crate::openai::request::{Schema, SearchFilters, Tool, WebSearch};
 
 /// The longest name the backend takes.
@@ -117,13 +118,15 @@ impl<'a> Tools<'a> {
                 notes.add(What::Renamed, format!("tools.{t}.name"), name.as_ref());
                 names.0.insert(name.clone().into_owned(), tool.name.clone().into_owned());
             }
-            let function = Tool {
-                kind: "function",
-                name,
-                description: tool.description.clone().filter(|text| !text.is_empty()),
-                strict: false,
-                parameters: parameters(tool.input_schema, t)?,
-            };
+            let (parameters, in_words) = parameters(tool.input_schema, t)?;
+            let mut description = tool.description.clone().filter(|text| !text.is_empty());
+            if let Some(rule) = in_words {
+                let place = format!("tools.{t}.input_schema");
+                notes.add(What::Adjusted, place, "what must not stand at its top is said in the description");
+                let said = description.map_or_else(String::new, |text| format!("{}\n\n", text.to_text()));
+                description = Some(JsonStr::from(format!("{said}{rule}")));
+            }
+            let function = Tool { kind: "function", name, description, strict: false, parameters };
             ready.insert(tool.name.as_ref(), (t, function));
         }
         let mut batches: Vec<(usize, Vec<Tool<'a>>)> = Vec::new();
@@ -194,8 +197,12 @@ pub(super) fn upstream_name<'a>(name: &Cow<'a, str>) -> Cow<'a, str> {
     Cow::Owned(format!("{start}_{}", short_hash(name, 4)))
 }
 
-/// A schema the backend takes: an object schema, without `$schema` (R28, R29). Everything else stays as it is.
-fn parameters<'a>(schema: Option<&'a RawValue>, t: usize) -> Result<Schema<'a>, Failure> {
+/// What the backend takes inside a schema, but not at its top.
+const NOT_AT_THE_TOP: [&str; 5] = ["oneOf", "anyOf", "allOf", "enum", "not"];
+
+/// A schema the backend takes: an object schema, without `$schema` (R28, R29). What may not stand at its top comes back
+/// in words, for the description. Everything else stays as it is.
+fn parameters<'a>(schema: Option<&'a RawValue>, t: usize) -> Result<(Schema<'a>, Option<String>), Failure> {
     let members = match schema {
         None => Vec::new(),
         Some(raw) if raw.get() == "null" => Vec::new(),
@@ -208,29 +215,42 @@ fn parameters<'a>(schema: Option<&'a RawValue>, t: usize) -> Result<Schema<'a>, 
                 .0
         }
     };
-    let has = |wanted: &str| members.iter().any(|(key, _)| key == wanted);
-    let is_object = members.iter().any(|(key, value)| key == "type" && value.get() == "\"object\"");
+    let is = |wanted: &str, accepted: fn(&str) -> bool| {
+        members.iter().any(|(key, value)| key == wanted && accepted(value.get()))
+    };
+    let is_object = is("type", |value| value == "\"object\"");
+    let properties = is("properties", |value| value.starts_with('{'));
+    let unwelcome = |key: &str| {
+        key == "$schema"
+            || (key == "type" && !is_object)
+            || (key == "properties" && !properties)
+            || NOT_AT_THE_TOP.contains(&key)
+    };
     if let Some(raw) = schema
         && is_object
-        && has("properties")
-        && !has("$schema")
+        && properties
+        && !members.iter().any(|(key, _)| unwelcome(key))
     {
-        return Ok(Schema::Raw(raw));
+        return Ok((Schema::Raw(raw), None));
     }
-    let properties = has("properties");
+    let mut in_words: Vec<String> = Vec::new();
     let mut rewritten: Vec<(Cow<'a, str>, Cow<'a, RawValue>)> = Vec::with_capacity(members.len() + 2);
     if !is_object {
         rewritten.push((Cow::Borrowed("type"), raw("\"object\"")));
     }
     for (key, value) in members {
-        if key != "$schema" && (key != "type" || is_object) {
+        if NOT_AT_THE_TOP.contains(&key.as_ref()) {
+            in_words.push(format!("\"{key}\":{}", value.get()));
+        } else if !unwelcome(&key) {
             rewritten.push((key, Cow::Borrowed(value)));
         }
     }
     if !properties {
         rewritten.push((Cow::Borrowed("properties"), raw("{}")));
     }
-    Ok(Schema::Members(rewritten))
+    let rule = (!in_words.is_empty())
+        .then(|| format!("The input must also satisfy this JSON Schema: {{{}}}", in_words.join(",")));
+    Ok((Schema::Members(rewritten), rule))
 }
 
 fn raw<'a>(json: &str) -> Cow<'a, RawValue> {
@@ -271,7 +291,7 @@ mod tests {
 
     fn schema(json: &str) -> String {
         let raw: &RawValue = serde_json::from_str(json).unwrap();
-        serde_json::to_string(&parameters(Some(raw), 0).unwrap()).unwrap()
+        serde_json::to_string(&parameters(Some(raw), 0).unwrap().0).unwrap()
     }
 
     #[test]
@@ -288,9 +308,25 @@ mod tests {
                 r#"{"type":"object", "properties":{}, "$defs":{"x":1}}"#,
                 r#"{"type":"object", "properties":{}, "$defs":{"x":1}}"#,
             ),
+            (r#"{"type":"object","properties":null}"#, r#"{"type":"object","properties":{}}"#),
+            (
+                r#"{"type":"object","properties":{"a":{}},"anyOf":[{"required":["a"]}],"title":"t"}"#,
+                r#"{"type":"object","properties":{"a":{}},"title":"t"}"#,
+            ),
         ] {
             assert_eq!(schema(before), after, "{before}");
         }
+    }
+
+    #[test]
+    fn what_may_not_stand_at_the_top_of_a_schema_is_said_in_words() {
+        let raw: &RawValue =
+            serde_json::from_str(r#"{"anyOf":[{"required":["a"]}],"type":"object","not":{}}"#).unwrap();
+        let (_, rule) = parameters(Some(raw), 0).unwrap();
+        assert_eq!(
+            rule.as_deref(),
+            Some(r#"The input must also satisfy this JSON Schema: {"anyOf":[{"required":["a"]}],"not":{}}"#)
+        );
     }
 
     #[test]
