@@ -6,7 +6,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::case::Case;
 use crate::placeholder::Bindings;
-use crate::{diff, directories, ids, json, script};
+use crate::{diff, directories, ids, json, script, table};
 
 /// Checks as tests of their own.
 pub(crate) fn trials(ci: bool, update: bool) -> Vec<Trial> {
@@ -16,6 +16,13 @@ pub(crate) fn trials(ci: bool, update: bool) -> Vec<Trial> {
         }),
         Trial::test("suite::every_required_id_has_a_case", every_required_id_has_a_case),
         Trial::test("suite::no_id_is_listed_twice", no_id_is_listed_twice),
+        Trial::test("suite::the_table_in_the_readme_is_up_to_date", move || {
+            table::check(update && !ci).map_err(Failed::from)
+        }),
+        Trial::test(
+            "runner::a_row_without_a_case_is_listed_as_missing",
+            a_row_without_a_case_is_listed_as_missing,
+        ),
         Trial::test("runner::a_difference_is_found_and_shown", a_difference_is_found_and_shown),
         Trial::test(
             "runner::a_name_stands_for_one_value_of_its_shape",
@@ -50,6 +57,18 @@ fn no_id_is_listed_twice() -> Result<(), Failed> {
     let mut seen = BTreeSet::new();
     let twice: Vec<&&str> = ids::REQUIRED.iter().chain(ids::LATER).filter(|id| !seen.insert(**id)).collect();
     holds(twice.is_empty(), format!("{twice:?}"))
+}
+
+/// Every ID has its row, and one is missing exactly if it has neither a case nor a word that says why.
+fn a_row_without_a_case_is_listed_as_missing() -> Result<(), Failed> {
+    let rendered = table::rendered();
+    holds(rendered.lines().count() == 2 + 24 + 75 + 68, "not a row for each ID")?;
+    for id in table::missing(&rendered) {
+        holds(!ids::REQUIRED.contains(&id), format!("{id} is required and has no case"))?;
+        holds(ids::LATER.contains(&id), format!("{id} is in no list"))?;
+    }
+    let example = "| R01 | golden | R01-x |\n| R02 | **missing** | – |\n";
+    holds(table::missing(example) == ["R02"], "a missing row was not found")
 }
 
 fn a_difference_is_found_and_shown() -> Result<(), Failed> {

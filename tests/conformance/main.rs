@@ -14,6 +14,7 @@ mod notes;
 mod placeholder;
 mod run;
 mod script;
+mod table;
 mod upstream;
 
 use std::path::{Path, PathBuf};
