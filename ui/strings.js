@@ -14,7 +14,7 @@ export const text = {
     heading: 'Account',
     demo: 'Demo model: it answers without an account',
     apiKey: 'API key of the Codex CLI',
-    none: 'No account yet. Sign in with the Codex CLI: codex login',
+    none: 'No account yet. Sign in in a terminal: dragoman login',
     ready: 'signed in',
     signIn: 'sign in again',
   },

@@ -57,6 +57,8 @@ const IMPURE: &[&str] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["dragoman-upstream"]),
     ("oauth2", &["dragoman-upstream"]),
+    ("open", &["dragoman-upstream"]),
+    ("rpassword", &["dragoman-cli"]),
     ("rustls", &["dragoman-upstream"]),
     ("rustls-platform-verifier", &["dragoman-upstream"]),
     ("webpki-roots", &["dragoman-upstream"]),

@@ -98,7 +98,7 @@ async fn status_says_when_no_one_is_signed_in() {
     let dragoman = Launch::signed_out(&fake).start().await;
     let done = run(dragoman.launch(), &["status", "--json"]);
     assert_eq!((done.code, &done.json()["signed_in"]), (Some(3), &json!(false)));
-    assert!(run(dragoman.launch(), &["status"]).out.contains("codex login"));
+    assert!(run(dragoman.launch(), &["status"]).out.contains("dragoman login"));
 }
 
 #[tokio::test]

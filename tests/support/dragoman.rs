@@ -46,6 +46,7 @@ impl Launch {
             ("CODEX_HOME", below("codex")),
             ("DRAGOMAN_CHATGPT_URL", fake.chatgpt_url()),
             ("DRAGOMAN_ISSUER_URL", fake.url()),
+            ("DRAGOMAN_API_URL", fake.api_url()),
             ("DRAGOMAN_CLIENT_TOKEN", TOKEN.to_owned()),
             ("DRAGOMAN_TOKEN_STORE", "file".to_owned()),
             ("HTTP_PROXY", fake.url()),

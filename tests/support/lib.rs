@@ -6,13 +6,19 @@
 #![expect(clippy::expect_used, reason = "a test kit fails by panicking; there is nobody to hand an error to")]
 
 mod bin;
+mod browser;
+mod command;
 mod credentials;
 mod dragoman;
 pub mod fake;
 pub mod files;
 pub mod http;
 pub mod sse;
+mod tls;
 
 pub use bin::{bin, workspace};
+pub use browser::{Ports, Visited, visit};
+pub use command::Running;
 pub use credentials::{ACCOUNT, Credentials, EMAIL, codex_home, now, random, uuid};
 pub use dragoman::{Dragoman, Launch, TOKEN, files_below, message};
+pub use tls::TlsProxy;

@@ -30,6 +30,15 @@ impl Tokens {
         credentials
     }
 
+    /// Ends a login: its refresh token works no more.
+    pub(crate) fn revoke(&mut self, refresh_token: &str) {
+        self.refresh.remove(refresh_token);
+    }
+
+    pub(crate) fn is_unspent(&self, refresh_token: &str) -> bool {
+        self.refresh.contains_key(refresh_token)
+    }
+
     pub(crate) fn exchange(&mut self, form: &HashMap<String, String>) -> Answer {
         let refuse = |status, code: &str| Answer::json(status, &json!({ "error": { "code": code } }));
         if let Some((status, code)) = self.errors.pop_front() {

@@ -1,6 +1,7 @@
 //! A fake ChatGPT backend and issuer on a loopback port, in a thread of its own (so a test may block). It refuses by
 //! default what the real backend is reported to refuse ([`reject`]), records every request, and answers by a script.
 
+mod auth;
 mod body;
 mod catalog;
 mod issuer;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
+pub use auth::{Scene, decode};
 pub use catalog::{ETAG, catalog};
 pub use script::{Fail, Gate, Rule, Stop, Usage};
 pub use view::{Part, Speaker, View};
@@ -106,6 +108,7 @@ pub(crate) struct State {
     issued: HashSet<String>,
     catalog: Value,
     tokens: issuer::Tokens,
+    auth: auth::Auth,
     replies: HashMap<String, VecDeque<Reply>>,
     strict: bool,
 }
@@ -157,6 +160,7 @@ impl FakeChatGpt {
             issued: HashSet::new(),
             catalog: catalog::catalog(),
             tokens: issuer::Tokens::default(),
+            auth: auth::Auth::default(),
             replies: HashMap::new(),
             strict: true,
         };

@@ -2,7 +2,6 @@
 //! came in. A request in proxy form (`CONNECT host:443`, `GET http://host/…`) is recorded and refused: the kit names
 //! this server as the proxy for all other hosts, so that none can be reached unseen.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use super::reject::{self, Knowledge};
 use super::render::{self, Answer, Body, Step};
 use super::script::Rule;
 use super::view::View;
-use super::{Request, Shared, State, catalog};
+use super::{Request, Shared, State, auth, catalog};
 use crate::http::{self, Framing, Headers};
 
 pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
@@ -189,6 +188,9 @@ fn respond(state: &mut State, number: usize) -> Turn {
         let answer = Answer::whole(reply.status, reply.kind, reply.body);
         return Turn { answer, before: reply.before };
     }
+    if let Some(answer) = state.auth.answer(&mut state.tokens, &request) {
+        return answer.into();
+    }
     let account = request.headers.value("chatgpt-account-id").unwrap_or(crate::ACCOUNT);
     let signed_in = || reject::authorization(&request.headers, &state.tokens.access);
     match (method, path) {
@@ -205,8 +207,7 @@ fn respond(state: &mut State, number: usize) -> Turn {
         }
         ("GET", super::ACCOUNTS) => Answer::json(200, &catalog::accounts_check(account)),
         ("GET", super::USAGE) => Answer::json(200, &catalog::usage(account)),
-        ("POST", "/oauth/token") => state.tokens.exchange(&form(&request)),
-        ("POST", "/oauth/revoke") => Answer::json(200, &json!({})),
+        ("POST", "/oauth/token") => state.tokens.exchange(&auth::fields(&request)),
         _ => Answer::json(404, &json!({ "detail": "Not Found" })),
     }
     .into()
@@ -240,17 +241,4 @@ fn turn(state: &mut State, request: &Request) -> Turn {
     let (answer, issued) = render::answer(&rule, &view, &request.body);
     state.issued.extend(issued);
     Turn { answer, before: rule.before }
-}
-
-/// The fields of a body, whether JSON or form-encoded.
-fn form(request: &Request) -> HashMap<String, String> {
-    if let Value::Object(fields) = &request.body {
-        return fields
-            .iter()
-            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-            .collect();
-    }
-    let text = String::from_utf8_lossy(&request.plain).into_owned();
-    let pair = |field: &str| field.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
-    text.split('&').filter_map(pair).collect()
 }

@@ -1,6 +1,7 @@
 //! [`App`]: composes the rooms once and offers every verb a user sees. Tray and command line are shells around it.
 
 mod accounts;
+mod login;
 
 use std::fs;
 use std::io;
@@ -24,6 +25,8 @@ use crate::settings::{AdminListen, Flag, Layers, Settings};
 use crate::snapshot::{Board, Server, Snapshot};
 use crate::token::ClientToken;
 use crate::{Error, environment};
+
+pub use self::login::{LoginKind, LoginRun, Paste};
 
 /// How long open streams may go on after the switch was turned off, or after Quit (DECISIONS 27).
 pub const STREAMS: Duration = Duration::from_secs(30);

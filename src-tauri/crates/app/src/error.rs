@@ -43,6 +43,12 @@ pub enum Error {
     /// Something that was to be done with an account.
     #[error("{0}")]
     Account(#[from] dragoman_upstream::AccountProblem),
+    /// There are several accounts, and none was named.
+    #[error("there are several accounts ({accounts}); name the one to sign out of")]
+    WhichAccount {
+        /// What they are called.
+        accounts: String,
+    },
     /// The program is ending.
     #[error("Dragoman is stopping")]
     Stopping,

@@ -16,12 +16,13 @@ pub mod settings;
 mod snapshot;
 pub mod token;
 
-pub use app::{App, Options, STREAMS, running};
+pub use app::{App, LoginKind, LoginRun, Options, Paste, STREAMS, running};
 pub use dragoman_protocol::route::{Dialect, Effort};
 pub use dragoman_upstream::{
     AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, BackendKind, Credits,
     LimitWindow, Limits, Rest, Source as CatalogSource, install_crypto,
 };
+pub use dragoman_upstream::{LoginError, LoginStep, NotAccepted, Revoked, Secret, SignedIn, SignedOut, Way};
 pub use error::Error;
 pub use models::{Listed, Mapped, Models};
 pub use running::{Found, Health, Running, Window};

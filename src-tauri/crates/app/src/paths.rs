@@ -23,11 +23,12 @@ pub const CODEX_HOME: &str = "CODEX_HOME";
 const PREFIX: &str = "DRAGOMAN_";
 
 /// Variables with a name of their own, shorter than `DRAGOMAN_<SECTION>_<KEY>`, which works for every key.
-const SHORT: [(&str, &str); 6] = [
+const SHORT: [(&str, &str); 7] = [
     ("server.listen", "DRAGOMAN_LISTEN"),
     ("server.admin_listen", "DRAGOMAN_ADMIN_LISTEN"),
     ("upstream.chatgpt_url", "DRAGOMAN_CHATGPT_URL"),
     ("upstream.issuer_url", "DRAGOMAN_ISSUER_URL"),
+    ("upstream.api_url", "DRAGOMAN_API_URL"),
     ("accounts.token_store", "DRAGOMAN_TOKEN_STORE"),
     ("log.level", "DRAGOMAN_LOG"),
 ];

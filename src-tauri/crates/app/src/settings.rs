@@ -318,6 +318,7 @@ impl Settings {
         let urls = [
             ("upstream.chatgpt_url", &settings.upstream.chatgpt_url),
             ("upstream.issuer_url", &settings.upstream.issuer_url),
+            ("upstream.api_url", &settings.upstream.api_url),
         ];
         hints.extend(urls.into_iter().filter(|(_, url)| values::is_exposed(url)).map(|(key, url)| {
             format!("{key} is {url}: your login would travel there unencrypted; use https")

@@ -11,6 +11,7 @@ use crate::shell::Shell;
 
 const EXAMPLES: &str = "\
 Examples:
+  dragoman login                     Sign in with ChatGPT, in the browser
   dragoman serve                     Start, and keep this terminal open
   eval \"$(dragoman env)\" && claude   In another terminal: Claude Code through Dragoman
   dragoman demo                      Try it without an account
@@ -72,6 +73,18 @@ pub(crate) enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Sign in: with ChatGPT in the browser, or in another way
+    Login(Login),
+    /// Sign out: forget an account and end its login
+    Logout {
+        /// Name, e-mail address, id or number of the account; needed if there are several
+        account: Option<String>,
+        /// If it is the Codex CLI's login: sign the Codex CLI out too
+        #[arg(long)]
+        codex_too: bool,
+        #[command(flatten)]
+        format: Format,
+    },
     /// Print the variables that make Claude Code use Dragoman
     ///
     /// bash, zsh:   eval "$(dragoman env)"
@@ -107,6 +120,54 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    #[command(flatten)]
+    pub(crate) way: LoginWay,
+    /// Show the address of the sign-in page and open no browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Keep the login only if it is for this workspace (its ChatGPT account id)
+    #[arg(long, value_name = "ID")]
+    pub(crate) workspace: Option<String>,
+    /// For scripts: one JSON line for each step
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// Without any of these: in the browser of this computer.
+#[derive(Debug, Args)]
+pub(crate) struct LoginWay {
+    /// With a code that you type in a browser anywhere
+    #[arg(long, conflicts_with_all = ["manual", "api_key", "codex"])]
+    pub(crate) device: bool,
+    /// In a browser anywhere; you paste the address that it ends at
+    #[arg(long, conflicts_with_all = ["import", "api_key", "codex"])]
+    pub(crate) manual: bool,
+    /// For the account of the Codex CLI: own (recommended) or linked
+    #[arg(
+        long, value_enum, value_name = "own|linked", num_args = 0..=1, require_equals = true,
+        default_missing_value = "ask", conflicts_with_all = ["api_key", "codex"]
+    )]
+    pub(crate) import: Option<Import>,
+    /// With a key of the OpenAI API, asked for on the terminal or read from the input
+    #[arg(long, conflicts_with = "codex")]
+    pub(crate) api_key: bool,
+    /// Run `codex login`, and share that login with the Codex CLI
+    #[arg(long)]
+    pub(crate) codex: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Import {
+    /// A login of Dragoman's own: you sign in once more
+    Own,
+    /// Share the Codex CLI's login
+    Linked,
+    #[value(hide = true)]
+    Ask,
 }
 
 #[derive(Debug, Args)]
@@ -167,9 +228,19 @@ mod tests {
     #[test]
     fn help_tells_every_command_and_exit_code() {
         let help = Arguments::command().render_long_help().to_string();
-        for word in
-            ["serve", "demo", "status", "env", "models", "version", "completions", "Exit codes", "Examples"]
-        {
+        for word in [
+            "serve",
+            "demo",
+            "login",
+            "logout",
+            "status",
+            "env",
+            "models",
+            "version",
+            "completions",
+            "Exit codes",
+            "Examples",
+        ] {
             assert!(help.contains(word), "{word} is missing");
         }
     }

@@ -2,9 +2,11 @@
 //! to an exit code. Every verb lives in the facade; here are only words.
 
 mod args;
+mod login;
 mod models;
 mod serve;
 mod shell;
+mod signals;
 mod status;
 mod words;
 
@@ -12,17 +14,19 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use dragoman::{App, BackendKind, Error, Found, Options, STREAMS};
+use dragoman::{AccountKind, App, BackendKind, Error, Found, Options, STREAMS};
 use serde::Serialize;
 
 use args::{Arguments, Command, Common};
 use shell::Shell;
+use signals::Signals;
 
-/// As `--help` lists them; 2 is clap's.
+/// As `--help` lists them; 2 is mostly clap's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exit {
     Success = 0,
     Failure = 1,
+    Usage = 2,
     SignedOut = 3,
     NoServer = 4,
 }
@@ -38,6 +42,10 @@ enum Trouble {
     System(io::Error),
     /// There is no server, and no way to guess where it would be.
     NoServer,
+    /// stdin can't be read.
+    Input(io::Error),
+    /// The flags don't fit what is there.
+    Usage(&'static str),
 }
 
 impl From<Error> for Trouble {
@@ -69,6 +77,10 @@ async fn run(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> 
         Command::Serve(serve) => serve::serve(&common, serve).await,
         Command::Demo { listen, shell } => serve::demo(&common, listen, shell).await,
         Command::Status { format } => status::status(&common, format).await,
+        Command::Login(login) => login::login(&common, login).await,
+        Command::Logout { account, codex_too, format } => {
+            login::logout(&common, account.as_deref(), codex_too, format).await
+        }
         Command::Env { shell, format } => env(&common, shell, format.json).await,
         Command::Models { format } => models::models(&common, format).await,
         Command::Version { format } => version(format.json),
@@ -94,6 +106,8 @@ fn end(result: Result<Exit, Trouble>) -> ExitCode {
             let exit = if error.is_busy() { Exit::NoServer } else { Exit::Failure };
             (exit, Some(error.to_string()))
         }
+        Err(Trouble::Input(error)) => (Exit::Failure, Some(format!("could not read the input: {error}"))),
+        Err(Trouble::Usage(message)) => (Exit::Usage, Some(message.to_owned())),
         Err(Trouble::NoServer) => {
             let message = "the server is not running, and its port is chosen when it starts; run `dragoman serve` first";
             (Exit::NoServer, Some(message.to_owned()))

@@ -1,6 +1,5 @@
 //! `serve` and `demo`: the server in the foreground.
 
-use std::io;
 use std::net::SocketAddr;
 
 use dragoman::{AccountState, App, BackendKind, Options, STREAMS, Snapshot};
@@ -8,7 +7,7 @@ use dragoman::{AccountState, App, BackendKind, Options, STREAMS, Snapshot};
 use crate::args::{Common, Serve};
 use crate::shell::Shell;
 use crate::status::account;
-use crate::{Exit, Trouble, lines, words};
+use crate::{Exit, Signals, Trouble, lines, words};
 
 /// `dragoman serve`
 pub(crate) async fn serve(common: &Common, serve: Serve) -> Result<Exit, Trouble> {
@@ -85,54 +84,8 @@ fn introduction(snapshot: &Snapshot) -> String {
         }
         AccountState::None => {
             format!(
-                "{version} can't answer yet: no one is signed in. Run `codex login`; no restart is needed."
+                "{version} can't answer yet: no one is signed in. Run `dragoman login`; no restart is needed."
             )
-        }
-    }
-}
-
-/// The wish to end, as the system tells it.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// The wish to end, as the system tells it.
-#[cfg(windows)]
-struct Signals {
-    interrupt: tokio::signal::windows::CtrlC,
-    terminate: tokio::signal::windows::CtrlBreak,
-    close: tokio::signal::windows::CtrlClose,
-}
-
-#[cfg(windows)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
-        Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()?, close: ctrl_close()? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.close.recv() => {}
         }
     }
 }

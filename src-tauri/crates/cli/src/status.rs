@@ -111,7 +111,7 @@ fn standing(view: &AccountView) -> String {
     match &view.state {
         AccountState::Ready => account(view),
         AccountState::SignIn(message) | AccountState::Locked(message) => message.clone(),
-        AccountState::None => "no one is signed in; run `codex login`".to_owned(),
+        AccountState::None => "no one is signed in; run `dragoman login`".to_owned(),
     }
 }
 

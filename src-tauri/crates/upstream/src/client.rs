@@ -2,6 +2,7 @@
 //! `client/accounts.rs`.
 
 mod accounts;
+mod login;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::error::Error;
 use crate::files;
 use crate::http::{Http, base_url, install_crypto};
 use crate::identity::Identity;
+use crate::login::Desk;
 use crate::routing::Routing;
 use crate::stream::EventStream;
 
@@ -129,6 +131,7 @@ impl Client {
 
 async fn start_codex(config: Config, tasks: &TaskTracker, stop: &CancellationToken) -> Result<Codex, Error> {
     let (base, issuer_url) = (base_url(&config.chatgpt_url)?, base_url(&config.issuer_url)?);
+    let api = base_url(&config.api_url)?;
     for path in [&config.state_dir, &config.cache_dir] {
         let directory = path.clone();
         files::blocking(move || files::create_private_directory(&directory))
@@ -145,8 +148,19 @@ async fn start_codex(config: Config, tasks: &TaskTracker, stop: &CancellationTok
     let (http, catalogs, identity) = prepared.await.map_err(|error| Error::Task(error.to_string()))??;
     let identity = Arc::new(identity);
     let issuer = Issuer { http: http.clone(), url: issuer_url };
+    let accounts = Arc::new(Accounts::new(&config, issuer.clone(), Arc::clone(&identity), tasks.clone()));
+    let desk = Desk {
+        issuer,
+        identity: Arc::clone(&identity),
+        codex_home: accounts.codex_home().to_owned(),
+        accounts: Arc::clone(&accounts),
+        api,
+        ports: Desk::ports(),
+        tasks: tasks.clone(),
+    };
     Ok(Codex {
-        accounts: Arc::new(Accounts::new(&config, issuer, Arc::clone(&identity), tasks.clone())),
+        accounts,
+        desk,
         http,
         identity,
         catalogs: Arc::new(catalogs),

@@ -24,6 +24,7 @@ use crate::catalog::Catalogs;
 use crate::config::Compression;
 use crate::http::{Http, is_loopback, join, unreachable};
 use crate::identity::{Call, Endpoint, Identity, TurnIds};
+use crate::login::Desk;
 use crate::memory::Memory;
 use crate::routing::Routing;
 use crate::stream::{Ears, EventStream, IDLE_LIMIT, Source, Sticky};
@@ -36,6 +37,7 @@ const COMPRESS_OVER: usize = 8 << 10;
 /// The ChatGPT backend.
 #[derive(Debug)]
 pub(crate) struct Codex {
+    pub(crate) desk: Desk,
     pub(crate) http: Http,
     pub(crate) identity: Arc<Identity>,
     pub(crate) accounts: Arc<Accounts>,

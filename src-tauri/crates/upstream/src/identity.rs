@@ -202,12 +202,12 @@ impl Identity {
 }
 
 /// `codex-cli 0.171.2` → `0.171.2`. Pre-releases (`0.172.0-alpha.1`) don't count.
-fn version_in(text: &str) -> Option<String> {
+pub(crate) fn version_in(text: &str) -> Option<String> {
     let word = text.split_whitespace().last()?;
     (word.len() < 24 && numbers(word).is_some()).then(|| word.to_owned())
 }
 
-fn numbers(version: &str) -> Option<(u64, u64, u64)> {
+pub(crate) fn numbers(version: &str) -> Option<(u64, u64, u64)> {
     let mut parts = version.split('.').map(|part| part.parse().ok());
     let numbers = (parts.next()??, parts.next()??, parts.next()??);
     parts.next().is_none().then_some(numbers)

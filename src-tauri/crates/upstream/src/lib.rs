@@ -18,6 +18,7 @@ mod files;
 mod http;
 mod identity;
 mod limits;
+mod login;
 mod memory;
 mod routing;
 mod stream;
@@ -25,7 +26,9 @@ mod stream;
 mod testing;
 mod usage;
 
-pub use accounts::{AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, Rest};
+pub use accounts::{
+    AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, Rest, Secret,
+};
 pub use attempt::{AccountTag, Attempt, Turn};
 pub use catalog::{Catalog, Model, Source};
 pub use client::Client;
@@ -33,4 +36,7 @@ pub use config::{BackendKind, Compression, Config, Strategy, TokenStoreKind};
 pub use error::Error;
 pub use http::install_crypto;
 pub use limits::{Credits, LimitWindow, Limits};
+pub use login::{
+    Login, LoginError, LoginStep, NotAccepted, Progress, Revoked, SignedIn, SignedOut, Step, Way,
+};
 pub use stream::EventStream;

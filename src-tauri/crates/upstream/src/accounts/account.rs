@@ -309,9 +309,9 @@ impl Account {
             Source::Own(_) => String::new(),
         };
         format!(
-            "No ChatGPT login found in {home}. Install the Codex CLI and run `codex login`; Dragoman uses that login. (If \
-             your Codex CLI keeps it in the keyring, set cli_auth_credentials_store = \"file\" in its config.toml first.) \
-             To try without an account, run `dragoman demo`."
+            "No one is signed in. Run `dragoman login` to sign in with ChatGPT. (The Codex CLI's login would be used too, \
+             but there is none in {home}: run `codex login`, with cli_auth_credentials_store = \"file\" in its \
+             config.toml.) To try without an account, run `dragoman demo`."
         )
     }
 

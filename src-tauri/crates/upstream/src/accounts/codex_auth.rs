@@ -125,6 +125,15 @@ impl CodexAuth {
         self.read_anew()
     }
 
+    /// Signs the CLI out here, as its own `codex logout` does. Blocks.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        let _lock = self.write_lock()?;
+        match fs::remove_file(self.path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// The CLI holds this one while it writes and does not wait for it. We wait a little, then write all the same:
     /// the old refresh token is spent, and the rename is atomic.
     fn write_lock(&self) -> io::Result<Option<Lock>> {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Claims {
     pub(crate) expires_at: Option<i64>,
+    pub(crate) not_before: Option<i64>,
     pub(crate) account_id: Option<String>,
     pub(crate) plan: Option<String>,
     pub(crate) email: Option<String>,
@@ -17,6 +18,7 @@ pub(crate) struct Claims {
 #[derive(Deserialize)]
 struct Wire {
     exp: Option<f64>,
+    nbf: Option<f64>,
     email: Option<String>,
     #[serde(rename = "https://api.openai.com/auth")]
     auth: Option<Auth>,
@@ -47,6 +49,7 @@ impl Claims {
         let auth = wire.auth.unwrap_or_default();
         Some(Self {
             expires_at: wire.exp.map(|seconds| seconds as i64),
+            not_before: wire.nbf.map(|seconds| seconds as i64),
             account_id: auth.chatgpt_account_id.filter(|id| !id.is_empty()),
             plan: auth.chatgpt_plan_type,
             email: wire.email.or(wire.profile.and_then(|profile| profile.email)),
@@ -58,6 +61,7 @@ impl Claims {
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             expires_at: self.expires_at.or(other.expires_at),
+            not_before: self.not_before.or(other.not_before),
             account_id: self.account_id.or(other.account_id),
             plan: self.plan.or(other.plan),
             email: self.email.or(other.email),
@@ -90,6 +94,7 @@ mod tests {
             Claims::read(&token),
             Some(Claims {
                 expires_at: Some(1_795_000_000),
+                not_before: None,
                 account_id: Some("acct-1".into()),
                 plan: Some("plus".into()),
                 email: Some("a@example.com".into()),

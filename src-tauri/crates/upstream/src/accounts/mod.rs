@@ -15,6 +15,7 @@ mod refresh;
 mod renew;
 mod rest;
 mod secret;
+mod signing;
 mod store;
 mod tokens;
 mod verbs;
@@ -31,12 +32,16 @@ pub(crate) use self::account::{Account, Clock, Recovered};
 use self::account::{Means, Source};
 use self::choose::Chooser;
 pub(crate) use self::choose::{Choice, is_over};
-use self::codex_auth::CodexAuth;
+pub(crate) use self::codex_auth::{CodexAuth, Found};
+pub(crate) use self::jwt::Claims;
+#[cfg(test)]
+pub(crate) use self::jwt::forge;
 use self::keyring::KeyringStore;
 use self::list::{Entry, Index, List};
 use self::own::Own;
 pub use self::problem::AccountProblem;
-pub(crate) use self::refresh::Issuer;
+pub(crate) use self::refresh::{CLIENT_ID, Issuer, error_code};
+pub use self::secret::Secret;
 use self::store::{FileStore, MemoryStore, TokenStore};
 pub(crate) use self::tokens::Credential;
 pub(crate) use self::verbs::NewLogin;
@@ -95,6 +100,11 @@ impl Accounts {
     fn with_strategy(self, strategy: Strategy) -> Self {
         self.set_strategy(strategy);
         self
+    }
+
+    /// Where the Codex CLI keeps its login.
+    pub(crate) fn codex_home(&self) -> &std::path::Path {
+        &self.codex_home
     }
 
     /// The picture of the accounts and its changes.

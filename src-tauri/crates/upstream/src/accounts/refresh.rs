@@ -47,7 +47,7 @@ struct Request<'a> {
 }
 
 /// The issuer and how to reach it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Issuer {
     pub(crate) http: Http,
     pub(crate) url: reqwest::Url,
@@ -109,7 +109,7 @@ impl Issuer {
 }
 
 /// Reads `{"error":{"code":…}}`, `{"error":"code"}` and `{"code":…}`.
-fn refusal(status: u16, body: &[u8]) -> Refused {
+pub(crate) fn error_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize, Default)]
     struct Body {
         error: Option<Inner>,
@@ -121,15 +121,18 @@ fn refusal(status: u16, body: &[u8]) -> Refused {
         Word(String),
         Object { code: Option<String> },
     }
-    let body_text = String::from_utf8_lossy(body);
     let wire: Body = serde_json::from_slice(body).unwrap_or_default();
-    let code = match wire.error {
+    match wire.error {
         Some(Inner::Word(code)) => Some(code),
         Some(Inner::Object { code }) => code,
         None => None,
     }
     .or(wire.code)
-    .unwrap_or_default();
+}
+
+fn refusal(status: u16, body: &[u8]) -> Refused {
+    let body_text = String::from_utf8_lossy(body);
+    let code = error_code(body).unwrap_or_default();
     match (code.as_str(), status) {
         ("refresh_token_reused", _) => Refused::Reused,
         ("refresh_token_expired", _) => Refused::Permanent("its refresh token has expired"),

@@ -86,7 +86,7 @@ impl Account {
         }
     }
 
-    async fn lock(&self) -> Result<Lock, Failure> {
+    pub(super) async fn lock(&self) -> Result<Lock, Failure> {
         let (held, path) = match &self.source {
             Source::Own(own) => (own.lock(LOCK_LIMIT).await, "the account list".to_owned()),
             Source::Linked(linked) => {

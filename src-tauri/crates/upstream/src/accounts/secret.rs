@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 
 /// A token. The only way to its text is [`Secret::expose`]: grep for it.
 #[derive(Clone)]
-pub(crate) struct Secret(SecretString);
+pub struct Secret(SecretString);
 
 impl Secret {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    /// Hides the text.
+    pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
 

@@ -27,7 +27,6 @@ pub(crate) struct NewLogin {
 
 impl NewLogin {
     /// What the issuer's token endpoint answered to an authorization code.
-    #[cfg_attr(not(test), expect(dead_code, reason = "signing in is being written"))]
     pub(crate) fn own(id_token: Option<Secret>, access_token: Secret, refresh_token: Option<Secret>) -> Self {
         let account_id =
             id_token.iter().chain([&access_token]).find_map(|token| Claims::read(token.expose())?.account_id);
@@ -49,7 +48,7 @@ impl NewLogin {
     }
 
     /// The same login gets the same id each time.
-    fn id(&self) -> AccountId {
+    pub(super) fn id(&self) -> AccountId {
         let read = Credential::of(&self.tokens, &AccountId::of(self.kind, ""), self.kind);
         let identity = match (&read.account_id, &read.email) {
             (None, None) => self.tokens.access_token.expose().to_owned(),
