@@ -232,6 +232,11 @@ impl FakeChatGpt {
         self.state().tokens.issue(ACCOUNT, seconds_left)
     }
 
+    /// A login of another account.
+    pub fn sign_in_as(&self, account: &str) -> Credentials {
+        self.state().tokens.issue(account, 864_000)
+    }
+
     /// Makes the backend refuse all access tokens given out so far.
     pub fn withdraw_access_tokens(&self) {
         self.state().tokens.access.clear();

@@ -3,6 +3,8 @@
 mod accounts;
 mod login;
 
+pub use self::accounts::Tested;
+
 use std::fs;
 use std::io;
 use std::net::SocketAddr;

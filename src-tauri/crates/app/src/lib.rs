@@ -16,7 +16,7 @@ pub mod settings;
 mod snapshot;
 pub mod token;
 
-pub use app::{App, LoginKind, LoginRun, Options, Paste, STREAMS, running};
+pub use app::{App, LoginKind, LoginRun, Options, Paste, STREAMS, Tested, running};
 pub use dragoman_protocol::route::{Dialect, Effort};
 pub use dragoman_upstream::{
     AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, BackendKind, Credits,

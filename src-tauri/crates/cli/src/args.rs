@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use dragoman::settings::{AdminListen, parse_admin_listen, parse_listen};
 use dragoman::{BackendKind, Options};
 
+use crate::accounts::Accounts;
 use crate::shell::Shell;
 
 const EXAMPLES: &str = "\
@@ -102,6 +103,13 @@ pub(crate) enum Command {
     },
     /// List the models there are, and which one answers for which of Claude's
     Models {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Show the accounts, and prefer, name, pause, renew, test or forget one
+    Accounts {
+        #[command(subcommand)]
+        wish: Accounts,
         #[command(flatten)]
         format: Format,
     },
@@ -203,7 +211,7 @@ impl From<Backend> for BackendKind {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Format {
     /// For scripts: one JSON document
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 
@@ -236,6 +244,7 @@ mod tests {
             "status",
             "env",
             "models",
+            "accounts",
             "version",
             "completions",
             "Exit codes",

@@ -1,6 +1,7 @@
 //! `dragoman`: the headless program. Reads the command line, calls [`dragoman::App`], prints, and maps what went wrong
 //! to an exit code. Every verb lives in the facade; here are only words.
 
+mod accounts;
 mod args;
 mod login;
 mod models;
@@ -83,6 +84,7 @@ async fn run(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> 
         }
         Command::Env { shell, format } => env(&common, shell, format.json).await,
         Command::Models { format } => models::models(&common, format).await,
+        Command::Accounts { wish, format } => accounts::accounts(&common, wish, format).await,
         Command::Version { format } => version(format.json),
         Command::Completions { shell } => {
             // Into memory first: the generator panics when a pipe breaks.

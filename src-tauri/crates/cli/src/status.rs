@@ -1,7 +1,5 @@
 //! `status`: the snapshot in words or as JSON, with the server wherever it runs.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use dragoman::settings::Entry;
 use dragoman::{
     AccountKind, AccountState, AccountView, Found, LimitWindow, Models, Running, STREAMS, Snapshot, Window,
@@ -9,7 +7,7 @@ use dragoman::{
 use serde::Serialize;
 
 use crate::args::{Common, Format};
-use crate::words::{duration, grouped, say, say_json, table, window};
+use crate::words::{duration, grouped, now, say, say_json, table, window};
 use crate::{Exit, Trouble, look};
 
 /// What `--json` prints. `server` is the process that listens, this command's own snapshot the rest.
@@ -149,9 +147,4 @@ fn families(snapshot: &Snapshot) -> String {
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }

@@ -13,6 +13,7 @@ mod messages;
 mod models;
 mod now;
 mod originals;
+mod probe;
 mod quota;
 mod relay;
 mod routes;
@@ -30,8 +31,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use activity::{Activity, Finished};
 pub use config::{ClientToken, Config};
 pub use error::Error;
+pub use now::in_words;
+pub use probe::Probe;
 pub use routes::{Family, Mode, Rules, Wants, gateway_id};
 pub use server::{Server, listen};
+pub use threads::session_id;
 
 /// The proxy: everything that requests share. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -66,7 +66,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    async fn prepare(
+    pub(crate) async fn prepare(
         proxy: &Proxy,
         rules: &crate::Rules,
         headers: &HeaderMap,

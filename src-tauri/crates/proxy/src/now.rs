@@ -1,12 +1,17 @@
 //! The present moment, for error messages that tell a time.
 
-use dragoman_protocol::failure::Now;
+use dragoman_protocol::failure::{Failure, Now};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// Now, with times told in the system's time zone (read anew each time, so that travellers see theirs).
 pub(crate) fn now() -> Now {
     Now { unix: Timestamp::now().as_second(), local }
+}
+
+/// What a client would be told, for those who are told in another way.
+pub fn in_words(failure: &Failure) -> String {
+    failure.message(&now())
 }
 
 fn local(at: i64) -> String {

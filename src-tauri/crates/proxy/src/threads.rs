@@ -58,6 +58,11 @@ impl Ids {
     }
 }
 
+/// The id by which a session of this name is known upstream.
+pub fn session_id(name: &str) -> String {
+    as_uuid(name).to_string()
+}
+
 fn as_uuid(name: &str) -> Uuid {
     Uuid::try_parse(name).unwrap_or_else(|_| Uuid::new_v5(&NAMESPACE, name.as_bytes()))
 }

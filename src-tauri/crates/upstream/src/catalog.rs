@@ -169,6 +169,31 @@ pub(crate) fn parse(json: &[u8]) -> Option<Vec<Model>> {
     sorted(models)
 }
 
+/// The bundled list as far as an answer of the API's `GET /models` names its models, in the form that [`parse`] reads.
+/// `None` if that can't be read or names none of them. The API tells ids only; every bundled model can be asked there.
+pub(crate) fn offered(listing: &[u8]) -> Option<Vec<u8>> {
+    #[derive(Deserialize)]
+    struct Listing {
+        data: Vec<Named>,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    #[derive(Serialize)]
+    struct Offer<'a> {
+        models: Vec<&'a RawValue>,
+    }
+    let listing: Listing = serde_json::from_slice(listing).ok()?;
+    let bundled: Answer<'_> = serde_json::from_str(BUNDLED).ok()?;
+    let named = |raw: &&RawValue| {
+        serde_json::from_str::<Wire>(raw.get())
+            .is_ok_and(|wire| listing.data.iter().any(|named| named.id == wire.slug))
+    };
+    let models: Vec<_> = bundled.models.into_iter().filter(named).collect();
+    if models.is_empty() { None } else { serde_json::to_vec(&Offer { models }).ok() }
+}
+
 fn sorted(mut models: Vec<Model>) -> Option<Vec<Model>> {
     models.sort_by_key(|model| model.priority);
     models.iter().any(|model| model.visible).then_some(models)
@@ -319,6 +344,15 @@ mod tests {
 
     fn slugs(catalog: &Catalog) -> Vec<&str> {
         catalog.models.iter().map(|model| model.slug.as_str()).collect()
+    }
+
+    #[test]
+    fn of_the_api_s_models_those_are_taken_that_are_known() {
+        let listing = br#"{"object":"list","data":[{"id":"gpt-5.5","object":"model"},{"id":"whisper-1"}]}"#;
+        let models = parse(&offered(listing).unwrap()).unwrap();
+        assert_eq!(models.iter().map(|model| model.slug.as_str()).collect::<Vec<_>>(), ["gpt-5.5"]);
+        assert_eq!(offered(br#"{"data":[{"id":"whisper-1"}]}"#), None);
+        assert_eq!(offered(b"{}"), None);
     }
 
     #[test]

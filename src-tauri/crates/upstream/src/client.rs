@@ -154,7 +154,7 @@ async fn start_codex(config: Config, tasks: &TaskTracker, stop: &CancellationTok
         identity: Arc::clone(&identity),
         codex_home: accounts.codex_home().to_owned(),
         accounts: Arc::clone(&accounts),
-        api,
+        api: api.clone(),
         ports: Desk::ports(),
         tasks: tasks.clone(),
     };
@@ -168,6 +168,7 @@ async fn start_codex(config: Config, tasks: &TaskTracker, stop: &CancellationTok
         memory: Arc::default(),
         compression: config.compression,
         base,
+        api,
         looked_for_cli: AtomicBool::new(false),
         runtime: Handle::current(),
         tasks: tasks.clone(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dragoman_protocol::failure::{Failure, Retry};
+use dragoman_protocol::route::Dialect;
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -18,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::answer::{check_kind, failure_of, sounds_undecoded};
-use crate::accounts::{Account, AccountId, Accounts, Choice, Credential, Recovered, is_over};
+use crate::accounts::{Account, AccountId, AccountKind, Accounts, Choice, Credential, Recovered, is_over};
 use crate::attempt::{Attempt, Turn};
-use crate::catalog::Catalogs;
+use crate::catalog::{self, Catalogs};
 use crate::config::Compression;
 use crate::http::{Http, is_loopback, join, unreachable};
 use crate::identity::{Call, Endpoint, Identity, TurnIds};
@@ -46,6 +47,8 @@ pub(crate) struct Codex {
     pub(crate) memory: Arc<Memory>,
     pub(crate) compression: Compression,
     pub(crate) base: reqwest::Url,
+    /// The OpenAI API's, for accounts that are a key.
+    pub(crate) api: reqwest::Url,
     pub(crate) looked_for_cli: AtomicBool,
     pub(crate) runtime: Handle,
     pub(crate) tasks: TaskTracker,
@@ -113,15 +116,15 @@ impl Codex {
     pub(crate) async fn plan(
         self: &Arc<Self>,
         model: &str,
-        dialect: dragoman_protocol::route::Dialect,
+        dialect: Dialect,
         session: &str,
     ) -> Result<Attempt, Failure> {
         self.look_around();
         let credential = self.accounts.plan(session).await?;
         let origin = self.routing.known(&credential.tag);
         Ok(Attempt {
+            dialect: self.dialect(credential.kind, model, dialect),
             account: credential.tag,
-            dialect: self.memory.dialect(model).unwrap_or(dialect),
             reasoning: true,
             instructions: self.memory.wants_instructions(&host(&origin.base)),
         })
@@ -244,7 +247,7 @@ impl Codex {
                 Ok(stream) => return Ok(stream),
                 Err(failure) => failure,
             };
-            if self.adapt(&failure, &mut sending.turn.attempt, &mut tried) {
+            if self.adapt(&failure, account.kind, &mut sending.turn.attempt, &mut tried) {
                 tracing::debug!(attempt = ?sending.turn.attempt, "translating again for the backend");
                 sending.translate()?;
                 continue;
@@ -265,7 +268,21 @@ impl Codex {
         sending.turn.attempt.account = credential.tag.clone();
         // What one account's backend could not read says nothing about another's.
         sending.turn.attempt.reasoning = true;
+        let model = &sending.turn.model;
+        let listed = self.catalogs.current().find(model).map(|listed| listed.dialect);
+        let dialect = listed.unwrap_or(sending.turn.attempt.dialect);
+        sending.turn.attempt.dialect = self.dialect(credential.kind, model, dialect);
         sending.translate()
+    }
+
+    /// The dialect to begin with. The public API speaks the classic one.
+    fn dialect(&self, kind: AccountKind, model: &str, listed: Dialect) -> Dialect {
+        match kind {
+            AccountKind::ApiKey => Dialect::Classic,
+            AccountKind::Own | AccountKind::Linked | AccountKind::Demo => {
+                self.memory.dialect(model).unwrap_or(listed)
+            }
+        }
     }
 
     /// One POST, up to the first event that commits.
@@ -276,11 +293,16 @@ impl Codex {
         (account, credential): (&Account, &Credential),
         uncompressed: bool,
     ) -> Result<EventStream, Refusal> {
-        let origin = self.routing.origin(&self.http, &self.identity, credential).await;
-        let url = join(&origin.base, "/codex/responses");
+        let is_key = credential.kind == AccountKind::ApiKey;
+        let (endpoint, url, routing_override) = if is_key {
+            (Endpoint::ApiResponses, join(&self.api, "/responses"), None)
+        } else {
+            let origin = self.routing.origin(&self.http, &self.identity, credential).await;
+            (Endpoint::Responses, join(&origin.base, "/codex/responses"), origin.routing_override)
+        };
         let turn_state = self.memory.turn_state(&credential.tag, &turn.thread);
         let mut headers = self.identity.headers(
-            Endpoint::Responses,
+            endpoint,
             &Call {
                 credential: Some(credential),
                 turn: Some(TurnIds {
@@ -292,11 +314,12 @@ impl Codex {
                     window: turn.window,
                     turn_state: turn_state.as_deref(),
                 }),
-                routing_override: origin.routing_override.as_deref(),
+                routing_override: routing_override.as_deref(),
             },
         );
         let wanted = match self.compression {
-            Compression::Auto => !is_loopback(&url),
+            // Nothing is known of the public API taking compressed bodies.
+            Compression::Auto => !is_loopback(&url) && !is_key,
             Compression::On => true,
             Compression::Off => false,
         };
@@ -349,7 +372,7 @@ impl Codex {
         refused: &Credential,
         tried: &mut Tried,
     ) -> Result<(), Failure> {
-        if tried.renewed || tried.reloads > 2 {
+        if tried.renewed || tried.reloads > 2 || refused.kind == AccountKind::ApiKey {
             return Err(account.refused());
         }
         match account.recover(refused).await? {
@@ -360,9 +383,9 @@ impl Codex {
     }
 
     /// Changes the attempt so that the backend may like it better. False if there is no such change (any more).
-    fn adapt(&self, failure: &Failure, attempt: &mut Attempt, tried: &mut Tried) -> bool {
+    fn adapt(&self, failure: &Failure, kind: AccountKind, attempt: &mut Attempt, tried: &mut Tried) -> bool {
         match failure {
-            Failure::WrongDialect { .. } if !tried.flipped => {
+            Failure::WrongDialect { .. } if !tried.flipped && kind != AccountKind::ApiKey => {
                 attempt.dialect = attempt.dialect.other();
                 tried.flipped = true;
                 true
@@ -480,18 +503,18 @@ impl Codex {
 
     async fn ask_catalog(&self) -> Result<(Option<String>, Bytes), String> {
         let words = |failure: Failure| failure.to_string();
-        let account = match self.accounts.choose("", &[]).await.map_err(words)? {
-            Choice::Use(account) => account,
-            // A limit is no reason not to tell the models.
-            Choice::AllRest(resting) => resting.into_iter().next().ok_or("no account")?,
-            Choice::Nobody => return Err("nobody is signed in".to_owned()),
-        };
+        let account = self.accounts.for_catalog().await.map_err(words)?;
         let credential = account.usable().await.map_err(words)?;
-        let mut url = join(&self.base, "/codex/models");
-        url.query_pairs_mut().append_pair("client_version", self.identity.version());
-        let headers = self
-            .identity
-            .headers(Endpoint::Models, &Call { credential: Some(&credential), ..Call::default() });
+        let is_key = account.kind == AccountKind::ApiKey;
+        let (endpoint, url) = if is_key {
+            (Endpoint::ApiModels, join(&self.api, "/models"))
+        } else {
+            let mut url = join(&self.base, "/codex/models");
+            url.query_pairs_mut().append_pair("client_version", self.identity.version());
+            (Endpoint::Models, url)
+        };
+        let headers =
+            self.identity.headers(endpoint, &Call { credential: Some(&credential), ..Call::default() });
         let words = |error: reqwest::Error| error.without_url().to_string();
         let response =
             self.http.client(&url).get(url.clone()).headers(headers).send().await.map_err(words)?;
@@ -500,7 +523,12 @@ impl Codex {
         }
         let etag =
             response.headers().get(header::ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok((etag, response.bytes().await.map_err(words)?))
+        let body = response.bytes().await.map_err(words)?;
+        if is_key {
+            let offered = catalog::offered(&body).ok_or("it names no model that Dragoman knows")?;
+            return Ok((None, offered.into()));
+        }
+        Ok((etag, body))
     }
 }
 

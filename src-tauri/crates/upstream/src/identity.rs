@@ -23,6 +23,10 @@ pub(crate) enum Endpoint {
     Usage,
     /// `POST {issuer}/oauth/token`.
     Token,
+    /// `POST {api}/responses`: a customer of the OpenAI API, and not the Codex CLI.
+    ApiResponses,
+    /// `GET {api}/models`.
+    ApiModels,
 }
 
 /// What the values of a call are made from.
@@ -52,7 +56,7 @@ struct Row {
     value: fn(&Identity, Endpoint, &Call<'_>) -> Option<String>,
 }
 
-use Endpoint::{AccountsCheck, Models, Responses, Token, Usage};
+use Endpoint::{AccountsCheck, ApiModels, ApiResponses, Models, Responses, Token, Usage};
 
 /// The table. A row that gives no value sends no header.
 static TABLE: &[Row] = &[
@@ -69,7 +73,7 @@ static TABLE: &[Row] = &[
     },
     Row {
         name: "authorization",
-        on: &[Responses, Models, AccountsCheck, Usage],
+        on: &[Responses, Models, AccountsCheck, Usage, ApiResponses, ApiModels],
         value: |_, _, call| call.credential.map(|who| format!("Bearer {}", who.access.expose())),
     },
     Row {
@@ -120,17 +124,21 @@ static TABLE: &[Row] = &[
         on: &[Responses],
         value: |_, _, call| call.routing_override.map(str::to_owned),
     },
-    Row { name: "accept", on: &[Responses], value: |_, _, _| Some("text/event-stream".to_owned()) },
+    Row {
+        name: "accept",
+        on: &[Responses, ApiResponses],
+        value: |_, _, _| Some("text/event-stream".to_owned()),
+    },
     Row {
         name: "content-type",
-        on: &[Responses, Token],
+        on: &[Responses, Token, ApiResponses],
         value: |_, _, _| Some("application/json".to_owned()),
     },
 ];
 
 fn originator(on: Endpoint) -> &'static str {
     match on {
-        Responses | Models | AccountsCheck | Usage => "codex_exec",
+        Responses | Models | AccountsCheck | Usage | ApiResponses | ApiModels => "codex_exec",
         Token => "codex_cli_rs",
     }
 }
@@ -175,7 +183,7 @@ impl Identity {
         let (product, version) = (originator(on), self.version());
         match on {
             Token => format!("{product}/{version} ({}) dragoman", self.platform),
-            Responses | Models | AccountsCheck | Usage => {
+            Responses | Models | AccountsCheck | Usage | ApiResponses | ApiModels => {
                 format!("{product}/{version} ({}) dragoman ({product}; {version})", self.platform)
             }
         }
@@ -316,6 +324,18 @@ mod tests {
                 "x-codex-window-id: t-1:2",
             ]
         );
+    }
+
+    #[test]
+    fn an_api_key_is_not_presented_as_the_codex_cli() {
+        let credential = credential("acct-1", "sk-1", None);
+        let call =
+            Call { credential: Some(&credential), turn: Some(ids(Dialect::Classic)), routing_override: None };
+        assert_eq!(
+            shown(&identity().headers(ApiResponses, &call)),
+            ["accept: text/event-stream", "authorization: Bearer sk-1", "content-type: application/json"]
+        );
+        assert_eq!(shown(&identity().headers(ApiModels, &call)), ["authorization: Bearer sk-1"]);
     }
 
     #[test]

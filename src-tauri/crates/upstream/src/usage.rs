@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::accounts::{Account, Credential};
+use crate::accounts::{Account, AccountKind, Credential};
 use crate::codex::Codex;
 use crate::http::join;
 use crate::identity::{Call, Endpoint};
@@ -19,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 impl Codex {
     /// True if the page says that the account may go on; the known limit is forgotten then. No answer is no.
     pub(crate) async fn has_room_again(&self, account: &Account, credential: &Credential) -> bool {
-        if !account.may_ask() {
+        if account.kind == AccountKind::ApiKey || !account.may_ask() {
             return false;
         }
         let room = match timeout(WITHIN, self.ask_usage(account, credential)).await {

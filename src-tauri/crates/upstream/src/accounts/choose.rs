@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dragoman_protocol::failure::Failure;
 
 use super::account::Account;
+use super::problem::AccountProblem;
 use super::tokens::Credential;
 use super::view::{AccountId, AccountKind, AccountState, AccountView};
 use super::{Accounts, no_account};
@@ -35,6 +36,8 @@ struct Inner {
     strategy: Strategy,
     /// Whom a session belongs to. Bounded.
     sessions: Recent<String, AccountId>,
+    /// Sessions that nobody else may answer in. Bounded.
+    pins: Recent<String, AccountId>,
     /// How often the accounts took turns.
     turns: usize,
 }
@@ -56,9 +59,20 @@ impl Accounts {
         self.chooser.with(|inner| inner.strategy = strategy);
     }
 
+    /// From now on nobody but this account answers in this session.
+    pub(crate) async fn pin(&self, session: &str, words: &str) -> Result<AccountId, AccountProblem> {
+        let id = self.find(words).await?.id().clone();
+        self.chooser.with(|inner| inner.pins.put(session.to_owned(), id.clone()));
+        Ok(id)
+    }
+
     /// The account for the next request of this session (none: `""`), but none of those that were tried for it.
     pub(crate) async fn choose(&self, session: &str, tried: &[AccountId]) -> Result<Choice, Failure> {
         let order = self.in_order().await?;
+        if let Some(pinned) = self.chooser.with(|inner| inner.pins.get(session).cloned()) {
+            let account = order.into_iter().find(|account| *account.id() == pinned && tried.is_empty());
+            return Ok(account.map_or(Choice::Nobody, Choice::Use));
+        }
         let mut open = Vec::new();
         let mut resting = Vec::new();
         for account in order {
@@ -103,6 +117,25 @@ impl Accounts {
             true => Choice::Nobody,
             false => Choice::AllRest(resting.into_iter().map(|(_, account)| account).collect()),
         })
+    }
+
+    /// The account that is asked for the models: a subscription if there is one. A limit is no reason not to ask.
+    pub(crate) async fn for_catalog(&self) -> Result<Arc<Account>, Failure> {
+        let mut keys = Vec::new();
+        for account in self.in_order().await? {
+            let paused = account.seat().view().is_none_or(|view| view.paused);
+            if paused || account.read(false).await.is_err() {
+                continue;
+            }
+            if account.kind != AccountKind::ApiKey {
+                return Ok(account);
+            }
+            keys.push(account);
+        }
+        match keys.into_iter().next() {
+            Some(account) => Ok(account),
+            None => Err(self.nobody().await),
+        }
     }
 
     /// Who a request of this session would be made for. No network.

@@ -26,6 +26,9 @@ const LOCK_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Index {
     #[serde(default)]
     pub(crate) accounts: Vec<Entry>,
+    /// How often the user said which one to prefer; then every session chooses anew.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) wishes: u64,
 }
 
 /// One account in the list.
@@ -168,11 +171,9 @@ impl Index {
 
     /// Puts the Codex CLI's login that is used because there is no other into the list, so that something can be said
     /// about it.
-    pub(crate) fn adopt(&mut self, codex_home: &Path) {
+    pub(crate) fn adopt(&mut self, found: Entry) {
         if self.accounts.is_empty() {
-            let id = AccountId::of(AccountKind::Linked, &codex_home.to_string_lossy());
-            let entry = Entry::new(id, AccountKind::Linked);
-            self.accounts.push(Entry { codex_home: Some(codex_home.to_owned()), ..entry });
+            self.accounts.push(found);
         }
     }
 
@@ -225,6 +226,7 @@ mod tests {
                 entry("00bb00bb", Some("2"), "b@example.com"),
                 entry("11cc00bb", None, "b@example.com"),
             ],
+            wishes: 0,
         };
         let id = |words: &str| index.find(words).map(|entry| entry.id.to_string());
         for (words, expected) in [

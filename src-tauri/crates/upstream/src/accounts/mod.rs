@@ -112,14 +112,23 @@ impl Accounts {
         &self.roster
     }
 
+    /// The login that is used because there is no other, as it would stand in the list.
+    fn found(&self) -> Entry {
+        let found = found(&self.codex_home);
+        let view = self.roster.now();
+        let (label, plan) =
+            view.get(&found.id).map(|view| (view.label.clone(), view.plan.clone())).unwrap_or_default();
+        Entry { label, plan, added_at: Some(jiff::Timestamp::now()), ..found }
+    }
+
     /// The account that the user means.
     pub(crate) async fn find(&self, words: &str) -> Result<Arc<Account>, AccountProblem> {
         let list = Arc::clone(&self.list);
-        let (words, codex_home) = (words.to_owned(), self.codex_home.clone());
+        let (words, found) = (words.to_owned(), self.found());
         let read = tokio::task::spawn_blocking(move || {
             let index = list.read()?;
             let mut index = Index::clone(&index);
-            index.adopt(&codex_home);
+            index.adopt(found);
             index.find(&words).map(|entry| entry.id.clone())
         });
         let id = read.await.map_err(|error| AccountProblem::Failed(error.to_string()))??;
@@ -189,8 +198,7 @@ impl Accounts {
                 Arc::clone(known.all.entry(entry.id.clone()).or_insert_with(made))
             })
             .collect();
-        let first = |index: &Index| index.accounts.first().map(|entry| entry.id.clone());
-        if known.index.as_ref().is_some_and(|before| first(before) != first(&index)) {
+        if known.index.as_ref().is_some_and(|before| before.wishes != index.wishes) {
             self.chooser.forget_sessions();
         }
         if let Some(before) = &known.index {

@@ -196,6 +196,7 @@ impl Accounts {
             if let Some(at) = index.accounts.iter().position(|entry| entry.id == *id) {
                 let entry = index.accounts.remove(at);
                 index.accounts.insert(0, Entry { paused: false, ..entry });
+                index.wishes += 1;
             }
             Ok(())
         })
@@ -241,10 +242,10 @@ impl Accounts {
         words: &str,
         change: impl FnOnce(&mut Index, &AccountId) -> Result<(), AccountProblem> + Send + 'static,
     ) -> Result<AccountId, AccountProblem> {
-        let (list, words, codex_home) = (Arc::clone(&self.list), words.to_owned(), self.codex_home.clone());
+        let (list, words, found) = (Arc::clone(&self.list), words.to_owned(), self.found());
         self.run(move || {
             list.edit(|index| {
-                index.adopt(&codex_home);
+                index.adopt(found);
                 let id = index.find(&words)?.id.clone();
                 change(index, &id)?;
                 Ok(id)

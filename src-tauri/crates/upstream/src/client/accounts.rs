@@ -91,6 +91,11 @@ impl Client {
         self.room()?.retry(words).await
     }
 
+    /// From now on nobody but this account answers in this session, paused and resting included.
+    pub async fn pin_account(&self, session: &str, words: &str) -> Result<AccountId, AccountProblem> {
+        self.room()?.pin(session, words).await
+    }
+
     /// Renews an account's token now, whatever its age.
     pub async fn refresh_account(&self, words: &str) -> Result<AccountId, AccountProblem> {
         self.room()?.refresh(words).await

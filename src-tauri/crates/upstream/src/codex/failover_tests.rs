@@ -227,6 +227,63 @@ async fn a_plan_without_codex_steps_aside() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_api_key_steps_in_with_its_own_host_dialect_and_headers() {
+    let backend = Backend::start().await;
+    let api = format!("{}/v1", backend.server.url);
+    let house = with_accounts(&backend, &["one"], |config| config.api_url = api).await;
+    let key = house.client.add_api_key("sk-test-0123456789abcdefghij", Some("paid".into())).await.unwrap();
+    backend.script("one", |_| full(3600));
+    let stream = ask(&house, "s").await.unwrap();
+    assert_eq!(stream.attempt.dialect, Dialect::Classic);
+    let requests = backend.server.requests();
+    let sent = requests.iter().find(|request| request.path == "/v1/responses").unwrap();
+    assert_eq!(sent.header("authorization"), Some("Bearer sk-test-0123456789abcdefghij"));
+    for name in [
+        "chatgpt-account-id",
+        "originator",
+        "version",
+        "session-id",
+        "thread-id",
+        "x-codex-window-id",
+        "user-agent",
+    ] {
+        assert_eq!(sent.header(name), None, "{name}");
+    }
+    let body: serde_json::Value = serde_json::from_slice(&sent.body).unwrap();
+    assert_eq!(
+        (&body["lite"], &body["account"]),
+        (&false.into(), &AccountTag::of(key.as_str()).as_str().into())
+    );
+
+    // A session that began with the key goes on in the subscription's dialect.
+    house.client.prefer_account("one@example.com").await.unwrap();
+    house.lift(0).await;
+    backend.script("one", |_| good());
+    let turn = house.turn_of("s", "a").await.unwrap();
+    house.client.pause_account("one@example.com", true).await.unwrap();
+    let planned = house.turn_of("u", "a").await.unwrap();
+    assert_eq!((turn.attempt.dialect, planned.attempt.dialect), (Dialect::Lite, Dialect::Classic));
+
+    // A key that is refused is not renewed, and says what to do.
+    backend.script("api", |_| json_answer(401, r#"{"error":{"code":"invalid_api_key","message":"canary"}}"#));
+    let Failure::SignIn { message } = ask(&house, "v").await.unwrap_err() else { panic!() };
+    assert!(message.contains("--api-key") && !message.contains("canary"), "{message}");
+    assert!(!backend.server.requests().iter().any(|request| request.path == "/oauth/token"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pinned_session_is_answered_by_that_account_or_by_nobody() {
+    let backend = Backend::start().await;
+    let house = with_accounts(&backend, &["one", "two"], |_| ()).await;
+    house.client.pause_account("2", true).await.unwrap();
+    house.client.pin_account("test", "2").await.unwrap();
+    ask(&house, "test").await.unwrap();
+    backend.script("two", |_| full(60));
+    assert!(matches!(ask(&house, "test").await.unwrap_err(), Failure::AccountLimit { .. }));
+    assert_eq!(backend.asked(), ["two", "two"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_failure_is_nobody_elses_business() {
     let backend = Backend::start().await;
     let house = with_accounts(&backend, &["one", "two"], |_| ()).await;

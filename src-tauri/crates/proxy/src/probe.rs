@@ -1,0 +1,63 @@
+//! One tiny request of our own through the whole path, to see whether an account answers.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dragoman_protocol::failure::Failure;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt as _;
+use serde::Deserialize;
+
+use crate::Proxy;
+use crate::error::request_id;
+use crate::messages::Exchange;
+use crate::relay;
+
+/// What Claude Code's smallest model would be asked.
+const BODY: &str = r#"{"model":"claude-haiku-4-5","max_tokens":64,
+    "messages":[{"role":"user","content":"Answer with the one word: ready"}]}"#;
+
+/// An account answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// The model that was asked.
+    pub model: String,
+    /// What it said.
+    pub text: String,
+    /// From the question to the whole answer.
+    pub took: Duration,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    content: Vec<Block>,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    #[serde(default)]
+    text: String,
+}
+
+impl Proxy {
+    /// Asks for one word in this session, which the caller has pinned to an account.
+    pub async fn probe(&self, session: &str) -> Result<Probe, Failure> {
+        let started = Instant::now();
+        let mut headers = HeaderMap::new();
+        let session = HeaderValue::from_str(session)
+            .map_err(|_| Failure::Internal { message: "a session id is no header value".to_owned() })?;
+        headers.insert(HeaderName::from_static("x-claude-code-session-id"), session);
+        let config = self.config();
+        let body = Bytes::from_static(BODY.as_bytes());
+        let exchange = Exchange::prepare(self, &config.rules, &headers, body, &request_id()).await?;
+        let model = exchange.turn.model.clone();
+        let response = relay::fold(exchange).await?;
+        let broken = |error: &dyn std::fmt::Display| Failure::Internal {
+            message: format!("the answer to the test can't be read: {error}"),
+        };
+        let body = response.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();
+        let answer: Answer = serde_json::from_slice(&body).map_err(|error| broken(&error))?;
+        let text = answer.content.into_iter().map(|block| block.text).collect::<String>();
+        Ok(Probe { model, text, took: started.elapsed() })
+    }
+}
