@@ -68,7 +68,7 @@ async fn a_key_typed_on_a_terminal_is_not_shown() {
     for (name, value) in command.get_envs() {
         script.env(name, value.unwrap());
     }
-    script.args(["--quiet", "--return", "--echo", "never", "--command", &line, "/dev/null"]);
+    script.args(["--quiet", "--return", "--echo", "always", "--command", &line, "/dev/null"]);
     let mut child =
         script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let (mut input, mut out) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
