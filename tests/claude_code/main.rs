@@ -8,7 +8,10 @@
 mod client;
 mod compaction;
 mod conversation;
+mod endings;
 mod failures;
+mod no_difference;
 mod setup;
+mod side_requests;
 mod terminal;
 mod tools;

@@ -175,7 +175,7 @@ async fn mcp() {
 }
 
 /// Claude Code came from npm, so Node is somewhere on the caller's path.
-fn node() -> String {
+pub(crate) fn node() -> String {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found =
         std::env::split_paths(&path).map(|directory| directory.join("node")).find(|file| file.is_file());

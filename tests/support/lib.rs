@@ -5,6 +5,7 @@
 //! Not here: expectations. They stand in the tests. The kit fails by panicking, with words that name the cause.
 #![expect(clippy::expect_used, reason = "a test kit fails by panicking; there is nobody to hand an error to")]
 
+pub mod anthropic;
 mod bin;
 mod browser;
 mod command;
