@@ -13,7 +13,6 @@ use dragoman_protocol::translate::{
     Answer, Context, Envelope, Names, Note, Notes, Originals, ResponsesToMessages, SearchRules, ToolOrder,
     messages_to_responses,
 };
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 #[path = "../support/fake/body.rs"]
@@ -181,7 +180,8 @@ fn covers(note: &Note, leaf: &Leaf) -> bool {
     }
 }
 
-/// Lines of event JSON: the machine takes them all, and what it sends can be read again.
+/// Lines of event JSON, in any order and however broken: the machine takes them all, and what it sends is a proper stream
+/// ([`Stream::take`]), ends well only if the machine says so, and adds up to the message of the fold.
 pub(crate) fn event(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let answer = Answer {
@@ -198,17 +198,133 @@ pub(crate) fn event(data: &[u8]) {
     let mut machine = ResponsesToMessages::new(answer.clone());
     let mut folding = ResponsesToMessages::new(answer);
     let (mut sink, mut fold) = (SseSink::default(), MessageSink::default());
+    let mut failed = false;
     for line in text.lines() {
         if let Ok(event) = Event::parse(line) {
             let pushed = machine.push(&event, 0, &mut sink);
             assert_eq!(pushed, folding.push(&event, 0, &mut fold));
+            failed |= pushed.is_err();
         }
     }
-    assert_eq!(machine.finish(&mut sink), folding.finish(&mut fold));
+    let ended = machine.finish(&mut sink);
+    assert_eq!(ended, folding.finish(&mut fold));
     let mut decoder = Decoder::default();
     decoder.push(&sink.bytes);
+    let mut stream = Stream::default();
     while let Some(frame) = decoder.next_frame() {
-        assert!(serde_json::from_str::<IgnoredAny>(&frame.data).is_ok(), "an event is valid JSON");
+        let event: Value = serde_json::from_str(&frame.data).expect("an event is valid JSON");
+        assert_eq!(frame.event.as_deref(), event["type"].as_str(), "the SSE name is the type");
+        stream.take(&event);
     }
-    assert!(serde_json::from_slice::<IgnoredAny>(&fold.into_json()).is_ok(), "the message is valid JSON");
+    let folded: Value = serde_json::from_slice(&fold.into_json()).expect("the message is valid JSON");
+    if stream.stopped {
+        stream.check(&folded);
+    } else {
+        assert!(ended.is_err() || failed, "a stream without an end is an error: {text}");
+    }
+}
+
+/// What a client makes of a stream.
+#[derive(Debug, Default)]
+struct Stream {
+    started: bool,
+    /// The blocks, filled.
+    blocks: Vec<Value>,
+    /// The last one is being filled.
+    open: bool,
+    /// The pieces of its input.
+    json: String,
+    stop: Option<Value>,
+    stopped: bool,
+}
+
+impl Stream {
+    /// Panics if the event may not come now: `message_start` is first, and only first; blocks are dense and do not
+    /// overlap; each delta fits its block and is not empty; after the end there is silence.
+    fn take(&mut self, event: &Value) {
+        assert!(!self.stopped, "something follows the end: {event}");
+        let kind = event["type"].as_str().unwrap_or_default();
+        assert_eq!(kind == "message_start", !self.started, "{event}");
+        self.started = true;
+        match kind {
+            "message_start" => {
+                let usage = &event["message"]["usage"];
+                assert!(usage["input_tokens"].is_u64() && usage["output_tokens"].is_u64(), "{event}");
+            }
+            "content_block_start" => {
+                assert!(!self.open && self.stop.is_none(), "blocks overlap: {event}");
+                assert_eq!(event["index"], json!(self.blocks.len()), "indices are dense");
+                self.blocks.push(event["content_block"].clone());
+                self.open = true;
+            }
+            "content_block_delta" => {
+                assert!(self.open && event["index"] == json!(self.blocks.len() - 1), "{event}");
+                self.fill(&event["delta"]);
+            }
+            "content_block_stop" => {
+                assert!(self.open && event["index"] == json!(self.blocks.len() - 1), "{event}");
+                self.open = false;
+                let json = std::mem::take(&mut self.json);
+                let block = self.blocks.last_mut().expect("an open block");
+                if !json.is_empty() {
+                    // One that the output limit has cut is no JSON, and no call.
+                    block["input"] = serde_json::from_str(&json).unwrap_or(Value::Null);
+                }
+            }
+            "message_delta" => {
+                assert!(!self.open && self.stop.is_none(), "{event}");
+                assert!(event["usage"]["output_tokens"].is_u64() && event["usage"]["input_tokens"].is_u64());
+                self.stop = Some(event["delta"].clone());
+            }
+            "message_stop" => {
+                assert!(self.stop.is_some(), "message_stop without message_delta");
+                self.stopped = true;
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    fn fill(&mut self, delta: &Value) {
+        let block = self.blocks.last_mut().expect("an open block");
+        let (field, of) = match delta["type"].as_str().unwrap_or_default() {
+            "text_delta" => ("text", "text"),
+            "thinking_delta" => ("thinking", "thinking"),
+            "signature_delta" => ("signature", "thinking"),
+            "input_json_delta" => ("partial_json", "tool_use"),
+            "citations_delta" => ("citation", "text"),
+            other => panic!("{other}"),
+        };
+        let kind = block["type"].as_str().unwrap_or_default();
+        assert!(kind == of || (of == "tool_use" && kind == "server_tool_use"), "{delta} in {block}");
+        if field == "citation" {
+            match block["citations"].as_array_mut() {
+                Some(citations) => citations.push(delta[field].clone()),
+                None => block["citations"] = json!([delta[field]]),
+            }
+            return;
+        }
+        let piece = delta[field].as_str().expect("a piece of text");
+        assert!(!piece.is_empty(), "an empty delta");
+        if field == "partial_json" {
+            self.json.push_str(piece);
+        } else {
+            let whole = format!("{}{piece}", block[field].as_str().unwrap_or_default());
+            block[field] = json!(whole);
+        }
+    }
+
+    /// The whole, ended stream against the fold.
+    fn check(&self, folded: &Value) {
+        let stop = self.stop.as_ref().expect("an ended stream has a stop reason");
+        assert_eq!(stop["stop_reason"], folded["stop_reason"]);
+        assert_eq!(stop["stop_sequence"], folded["stop_sequence"]);
+        // The fold leaves a half call out (S16); a stream can't take it back.
+        let half = |block: &Value| block["type"] == "tool_use" && block["input"].is_null();
+        let whole: Vec<&Value> = self.blocks.iter().filter(|block| !half(block)).collect();
+        assert_eq!(json!(whole), folded["content"], "the fold is the stream");
+        let calls = whole.iter().any(|block| block["type"] == "tool_use");
+        let reason = stop["stop_reason"].as_str().unwrap_or_default();
+        assert!(calls || reason != "tool_use", "tool_use without a call");
+        assert!(!calls || !matches!(reason, "end_turn"), "end_turn with a call");
+    }
 }
