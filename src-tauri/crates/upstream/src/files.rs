@@ -32,13 +32,40 @@ pub(crate) fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
 pub(crate) fn write_private(path: &Path, prefix: &str, bytes: &[u8]) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = target.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+    #[cfg(test)]
+    faults::step(&target)?;
     // tempfile creates with mode 0600 on Unix.
     let mut file = tempfile::Builder::new().prefix(prefix).rand_bytes(6).tempfile_in(&directory)?;
+    #[cfg(test)]
+    if let Err(error) = faults::step(&target) {
+        let _half = file.write_all(&bytes[..bytes.len() / 2]);
+        return Err(error);
+    }
     file.write_all(bytes)?;
+    #[cfg(test)]
+    faults::step(&target)?;
     file.as_file().sync_all()?;
+    #[cfg(test)]
+    faults::step(&target)?;
     file.persist(&target).map_err(|error| error.error)?;
     sync_directory(&directory);
     Ok(())
+}
+
+/// Deletes the file; no error if there is none.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    faults::step(path)?;
+    match fs::remove_file(path) {
+        Ok(()) => {
+            if let Some(directory) = path.parent() {
+                sync_directory(directory);
+            }
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A rename survives a power cut only if the directory is synced too. Not every file system can: best effort.
@@ -103,6 +130,41 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+/// Lets a test end the life of the process, as far as the disk can tell, before any chosen step.
+#[cfg(test)]
+pub(crate) mod faults {
+    use super::*;
+    use std::collections::HashMap;
+    use std::sync::{Mutex, PoisonError};
+
+    /// By directory: how many steps are left to whoever writes below it.
+    static LEFT: Mutex<Option<HashMap<PathBuf, usize>>> = Mutex::new(None);
+
+    fn with<T>(work: impl FnOnce(&mut HashMap<PathBuf, usize>) -> T) -> T {
+        work(LEFT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+    }
+
+    /// From now on only so many steps below this directory succeed; `None`: all of them.
+    pub(crate) fn allow(directory: &Path, steps: Option<usize>) {
+        with(|left| match steps {
+            Some(steps) => left.insert(directory.to_owned(), steps),
+            None => left.remove(directory),
+        });
+    }
+
+    /// One step.
+    pub(crate) fn step(path: &Path) -> io::Result<()> {
+        with(|left| match left.iter_mut().find(|(directory, _)| path.starts_with(directory)) {
+            Some((_, 0)) => Err(io::Error::other("the process is dead")),
+            Some((_, steps)) => {
+                *steps -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -13,9 +13,11 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::codex_auth::{CodexAuth, Found};
+use super::journal::{Journal, Left};
 use super::own::Own;
 use super::refresh::{Issuer, Reason};
 use super::rest::Resting;
+use super::secret::Secret;
 use super::store::StoreError;
 use super::tokens::{Credential, Tokens};
 use super::view::{AccountId, AccountKind, AccountState, Seat};
@@ -34,6 +36,7 @@ pub(crate) struct Account {
     pub(super) seat: Arc<Seat>,
     pub(crate) kind: AccountKind,
     pub(super) source: Source,
+    pub(super) journal: Journal,
     pub(super) means: Arc<Means>,
     /// One refresh at a time.
     pub(super) single: tokio::sync::Mutex<()>,
@@ -92,13 +95,17 @@ pub(super) struct Memory {
     pub(super) minted: Option<([u8; 32], Instant)>,
     /// The backend did not accept a new token: until when that counts, and the sentence.
     refused: Option<(Instant, String)>,
-    /// New tokens that could not be written, and the fingerprint of the refresh token that was spent for them.
-    pub(super) unsaved: Option<([u8; 32], Arc<Tokens>)>,
+    /// Newer tokens than the store holds, and the refresh token that it holds.
+    pub(super) unsaved: Option<(Secret, Arc<Tokens>)>,
+    /// A renewal of this refresh token broke off with its process: nobody knows whether it is spent.
+    pub(super) cut: Option<Secret>,
+    /// No attempt to write `unsaved` before this.
+    pub(super) saving_rests_until: Option<Instant>,
 }
 
 /// What reading found.
 enum Read {
-    Tokens(Arc<Tokens>),
+    Tokens(Arc<Tokens>, Left),
     Locked(Arc<StoreError>),
     ApiKey,
     Unreadable(io::Error),
@@ -115,11 +122,17 @@ pub(crate) enum Recovered {
 }
 
 impl Account {
-    pub(super) fn new(seat: Arc<Seat>, kind: AccountKind, source: Source, means: Arc<Means>) -> Self {
+    pub(super) fn new(
+        seat: Arc<Seat>,
+        kind: AccountKind,
+        (source, journal): (Source, Journal),
+        means: Arc<Means>,
+    ) -> Self {
         Self {
             seat,
             kind,
             source,
+            journal,
             means,
             single: tokio::sync::Mutex::new(()),
             memory: Mutex::new(Memory::default()),
@@ -144,7 +157,9 @@ impl Account {
     /// The same with a token that has some life left: renewed if it ends within five minutes.
     pub(crate) async fn usable(self: &Arc<Self>) -> Result<Credential, Failure> {
         let credential = self.credential().await?;
-        if self.lasts(&credential) {
+        self.settle().await;
+        // A renewal that broke off is made good at once: the sooner, the likelier the issuer forgives.
+        if self.lasts(&credential) && !self.was_cut(&credential) {
             return Ok(credential);
         }
         let expired = credential.is_expired(self.now());
@@ -214,15 +229,19 @@ impl Account {
 
     /// Reads the login, puts what it tells into the picture, and into words if it is of no use.
     pub(super) async fn read(&self, anew: bool) -> Result<Arc<Tokens>, Failure> {
-        let source = self.source.clone();
+        let (source, journal) = (self.source.clone(), self.journal.clone());
+        let found = move |tokens: Arc<Tokens>| {
+            let left = tokens.refresh_token.as_ref().map(|kept| journal.left(kept)).unwrap_or_default();
+            Read::Tokens(tokens, left)
+        };
         let read = tokio::task::spawn_blocking(move || match source {
             Source::Own(own) => match if anew { own.read_anew() } else { own.read() } {
-                Ok(Some(tokens)) => Read::Tokens(tokens),
+                Ok(Some(tokens)) => found(tokens),
                 Ok(None) => Read::Nothing,
                 Err(error) => Read::Locked(error),
             },
             Source::Linked(linked) => match if anew { linked.read_anew() } else { linked.read() } {
-                Ok(Found::Login(tokens)) => Read::Tokens(tokens),
+                Ok(Found::Login(tokens)) => found(tokens),
                 Ok(Found::ApiKey) => Read::ApiKey,
                 Ok(Found::Nothing) => Read::Nothing,
                 Err(error) => Read::Unreadable(error),
@@ -231,7 +250,10 @@ impl Account {
         .await
         .map_err(|error| Failure::Internal { message: format!("reading the login failed: {error}") })?;
         match self.judge(read) {
-            Ok(tokens) => Ok(self.show(tokens)),
+            Ok((tokens, left)) => {
+                self.inherit(&tokens, left);
+                Ok(self.show(tokens))
+            }
             Err(state) => {
                 let message = match &state {
                     AccountState::SignIn(message) | AccountState::Locked(message) => message.clone(),
@@ -243,13 +265,13 @@ impl Account {
         }
     }
 
-    fn judge(&self, read: Read) -> Result<Arc<Tokens>, AccountState> {
+    fn judge(&self, read: Read) -> Result<(Arc<Tokens>, Left), AccountState> {
         let home = match &self.source {
             Source::Linked(linked) => linked.home().display().to_string(),
             Source::Own(_) => String::new(),
         };
         Err(match read {
-            Read::Tokens(tokens) => return Ok(tokens),
+            Read::Tokens(tokens, left) => return Ok((tokens, left)),
             Read::Locked(error) => {
                 tracing::warn!(account = %self.id(), %error, "the login cannot be read");
                 let message = format!("Your login cannot be read: {error}.");
@@ -278,7 +300,7 @@ impl Account {
     pub(super) fn show(&self, tokens: Arc<Tokens>) -> Arc<Tokens> {
         let unsaved = self.memory(|memory| memory.unsaved.clone());
         let tokens = match (unsaved, tokens.refresh_token.as_ref()) {
-            (Some((spent, newer)), Some(token)) if token.fingerprint() == spent => newer,
+            (Some((kept, newer)), Some(token)) if *token == kept => newer,
             _ => tokens,
         };
         let credential = self.speak(&tokens);
@@ -290,6 +312,36 @@ impl Account {
             account.state = dead.map_or(AccountState::Ready, AccountState::SignIn);
         });
         tokens
+    }
+
+    /// What a renewal of a process before us left behind.
+    fn inherit(&self, kept: &Tokens, left: Left) {
+        let Some(token) = &kept.refresh_token else { return };
+        self.memory(|memory| {
+            // What the store does not hold any more is over.
+            memory.unsaved.take_if(|(kept, _)| kept != token);
+            if let (Some(newer), None) = (left.tokens, &memory.unsaved) {
+                memory.unsaved = Some((token.clone(), Arc::new(newer)));
+            }
+            if left.sent && memory.cut.is_none() {
+                let newest = memory.unsaved.as_ref().and_then(|(_, newer)| newer.refresh_token.clone());
+                memory.cut = Some(newest.unwrap_or_else(|| token.clone()));
+            }
+        });
+    }
+
+    /// Did a renewal of this login break off with its process?
+    pub(super) fn was_cut(&self, credential: &Credential) -> bool {
+        self.memory(|memory| {
+            memory.cut.is_some() && memory.cut == credential.refresh && memory.trouble.is_none()
+        }) && self.sentence_about(credential).is_none()
+    }
+
+    /// Its refresh token is dead, but its access token still works for a while.
+    pub(super) fn lingers(&self, credential: &Credential) -> bool {
+        let refused =
+            self.memory(|memory| memory.refused.as_ref().is_some_and(|(until, _)| Instant::now() < *until));
+        !refused && !credential.is_expired(self.now())
     }
 
     pub(super) fn sentence_about(&self, credential: &Credential) -> Option<String> {

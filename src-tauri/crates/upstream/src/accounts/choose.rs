@@ -74,17 +74,25 @@ impl Accounts {
             return Ok(account.map_or(Choice::Nobody, Choice::Use));
         }
         let mut open = Vec::new();
+        let mut ending = Vec::new();
         let mut resting = Vec::new();
         for account in order {
             if tried.contains(account.id()) {
                 continue;
             }
             // Somebody may have signed in since; looking is cheap.
-            if is_over(&account) && account.read(false).await.is_err() {
-                continue;
-            }
+            let lingers = match is_over(&account) {
+                true => match account.credential().await {
+                    Ok(credential) => account.lingers(&credential),
+                    Err(_) => continue,
+                },
+                false => true,
+            };
             let Some(view) = account.seat().view().filter(|view| !view.paused) else { continue };
             if is_over(&account) {
+                if lingers {
+                    ending.push((account, view));
+                }
                 continue;
             }
             match account.rests() {
@@ -94,6 +102,10 @@ impl Accounts {
                 }
                 Some(_) => {}
             }
+        }
+        // Better one whose login ends in a moment than none.
+        if open.is_empty() && resting.is_empty() {
+            open = ending;
         }
         let chosen = self.chooser.with(|inner| {
             let views: Vec<_> = open.iter().map(|(_, view)| view).collect();

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
-use super::tokens::{Renewed, Tokens};
+use super::tokens::Tokens;
 use crate::files::{self, Lock, Stamp};
 
 /// What the file holds.
@@ -95,33 +95,17 @@ impl CodexAuth {
     }
 
     /// Puts renewed tokens into the file; everything else in it stays. Only if it still holds one of the refresh tokens
-    /// that were spent: a login made meanwhile wins. Returns what the file holds afterwards. Blocks.
-    pub(crate) fn commit(&self, spent: &[[u8; 32]], new: &Renewed, now: Timestamp) -> io::Result<Found> {
+    /// that was spent: a login made meanwhile wins. Returns what the file holds afterwards. Blocks.
+    pub(crate) fn commit(&self, spent: &Secret, new: &Tokens) -> io::Result<Found> {
         let path = self.path();
         let text = Zeroizing::new(fs::read(&path)?);
         match parse(&text)? {
-            Found::Login(tokens)
-                if tokens
-                    .refresh_token
-                    .as_ref()
-                    .is_some_and(|token| spent.contains(&token.fingerprint())) => {}
+            Found::Login(tokens) if tokens.refresh_token.as_ref() == Some(spent) => {}
             other => return Ok(other),
         }
-        let mut file: Map<String, Value> = serde_json::from_slice(&text).map_err(|_| malformed())?;
-        let tokens = file.get_mut("tokens").and_then(Value::as_object_mut).ok_or_else(malformed)?;
-        for (key, secret) in [
-            ("id_token", &new.id_token),
-            ("access_token", &new.access_token),
-            ("refresh_token", &new.refresh_token),
-        ] {
-            if let Some(secret) = secret {
-                tokens.insert(key.to_owned(), Value::from(secret.expose()));
-            }
-        }
-        file.insert("last_refresh".to_owned(), Value::from(now.to_string()));
-        let text = Zeroizing::new(serde_json::to_vec_pretty(&file).map_err(io::Error::other)?);
+        let text = Zeroizing::new(edited(std::str::from_utf8(&text).map_err(|_| malformed())?, new)?);
         let _lock = self.write_lock()?;
-        files::write_private(&path, ".auth-", &text)?;
+        files::write_private(&path, ".auth-", text.as_bytes())?;
         self.read_anew()
     }
 
@@ -167,6 +151,60 @@ fn parse(text: &[u8]) -> io::Result<Found> {
     })
 }
 
+/// The file's text with these tokens in place of the old ones. Every other byte stays: order, spaces, numbers, unknown
+/// keys.
+fn edited(text: &str, new: &Tokens) -> io::Result<String> {
+    /// Also `null` is a place.
+    fn place<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+        <&RawValue>::deserialize(from).map(Some)
+    }
+    #[derive(Deserialize)]
+    struct Top<'a> {
+        #[serde(borrow)]
+        tokens: &'a RawValue,
+        #[serde(borrow, default, deserialize_with = "place")]
+        last_refresh: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow, default, deserialize_with = "place")]
+        id_token: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "place")]
+        access_token: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "place")]
+        refresh_token: Option<&'a RawValue>,
+    }
+    let top: Top<'_> = serde_json::from_str(text).map_err(|_| malformed())?;
+    let inner: Inner<'_> = serde_json::from_str(top.tokens.get()).map_err(|_| malformed())?;
+    let start = |part: &str| (part.as_ptr() as usize) - (text.as_ptr() as usize);
+    // A key that is not there yet goes first into its object.
+    let (at_top, at_tokens) = (text.find('{').map_or(0, |at| at + 1), start(top.tokens.get()) + 1);
+    let last_refresh = new.last_refresh.map(|at| at.to_string());
+    let mut edits = Vec::new();
+    for (key, place, value, first) in [
+        ("id_token", inner.id_token, new.id_token.as_ref().map(Secret::expose), at_tokens),
+        ("access_token", inner.access_token, Some(new.access_token.expose()), at_tokens),
+        ("refresh_token", inner.refresh_token, new.refresh_token.as_ref().map(Secret::expose), at_tokens),
+        ("last_refresh", top.last_refresh, last_refresh.as_deref(), at_top),
+    ] {
+        let Some(value) = value else { continue };
+        let value = Zeroizing::new(serde_json::to_string(value).map_err(io::Error::other)?);
+        edits.push(match place {
+            Some(old) => (start(old.get())..start(old.get()) + old.get().len(), value),
+            None => (first..first, Zeroizing::new(format!("\"{key}\": {}, ", *value))),
+        });
+    }
+    edits.sort_by_key(|(range, _)| range.start);
+    let (mut out, mut done) = (String::with_capacity(text.len() + 4096), 0);
+    for (range, value) in edits {
+        out.push_str(&text[done..range.start]);
+        out.push_str(&value);
+        done = range.end;
+    }
+    out.push_str(&text[done..]);
+    Ok(out)
+}
+
 fn malformed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "it is not the JSON that the Codex CLI writes")
 }
@@ -191,8 +229,14 @@ mod tests {
         }
     }
 
-    fn fingerprint(found: Found) -> [u8; 32] {
-        login(found).refresh_token.as_ref().unwrap().fingerprint()
+    fn refresh(found: Found) -> Secret {
+        login(found).refresh_token.clone().unwrap()
+    }
+
+    fn tokens(access: &str, refresh: &str, at: Timestamp) -> Tokens {
+        let tokens =
+            json!({"access_token": access, "refresh_token": refresh, "last_refresh": at.to_string()});
+        serde_json::from_value(tokens).unwrap()
     }
 
     #[test]
@@ -242,31 +286,23 @@ mod tests {
 
     #[test]
     fn a_commit_keeps_unknown_keys_and_replaces_the_rest() {
-        let before = json!({
-            "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "future": {"a": [1, 2.5]},
-            "tokens": {"id_token": "i", "access_token": "a", "refresh_token": "r1", "account_id": "acct",
+        const TEXT: &str = r#"{"zeta": 1, "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "future": {"b": [1, 2.5], "a": {}},
+            "tokens": {"refresh_token": "r1", "id_token": "i", "access_token": "a", "account_id": "acct",
                        "login_owner_id": "o", "oauth_provenance": {"issuer": "x"}},
-            "last_refresh": "2026-01-01T00:00:00Z"
-        });
-        let (directory, auth) = home(&before.to_string());
-        let spent = fingerprint(auth.read().unwrap());
-        let new = Renewed {
-            id_token: None,
-            access_token: Some(Secret::new("a2")),
-            refresh_token: Some(Secret::new("r2")),
-        };
+            "last_refresh": "2026-01-01T00:00:00Z", "alpha": 12345678901234567890123}"#;
+        let (directory, auth) = home(TEXT);
+        let spent = refresh(auth.read().unwrap());
         let now: Timestamp = "2026-11-20T15:16:07Z".parse().unwrap();
-        let after = login(auth.commit(&[spent], &new, now).unwrap());
+        let after = login(auth.commit(&spent, &tokens("a2", "r2", now)).unwrap());
         assert_eq!(after.refresh_token, Some(Secret::new("r2")));
 
         let path = directory.path().join("auth.json");
         let text = fs::read_to_string(&path).unwrap();
-        let mut expected = before;
-        expected["tokens"]["access_token"] = json!("a2");
-        expected["tokens"]["refresh_token"] = json!("r2");
-        expected["last_refresh"] = json!("2026-11-20T15:16:07Z");
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
-        assert!(text.starts_with("{\n  \"") && text.ends_with('}'), "two spaces, no line break at the end");
+        let expected = TEXT
+            .replace(r#""access_token": "a""#, r#""access_token": "a2""#)
+            .replace("\"r1\"", "\"r2\"")
+            .replace("2026-01-01T00:00:00Z", "2026-11-20T15:16:07Z");
+        assert_eq!(text, expected);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -277,13 +313,26 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_were_missing_or_null_are_there_afterwards() {
+        for text in [
+            r#"{"tokens":{"access_token":"a","refresh_token":"r1"}}"#,
+            r#"{"last_refresh":null,"tokens":{"access_token":"a","refresh_token":"r1","id_token":null}}"#,
+        ] {
+            let (_directory, auth) = home(text);
+            let new =
+                Tokens { id_token: Some(Secret::new("i\"2")), ..tokens("a2", "r2", Timestamp::UNIX_EPOCH) };
+            let after = login(auth.commit(&Secret::new("r1"), &new).unwrap());
+            assert_eq!(*after, new, "{text}");
+        }
+    }
+
+    #[test]
     fn a_login_made_meanwhile_is_not_overwritten() {
         let (directory, auth) = home(r#"{"tokens":{"access_token":"a","refresh_token":"r1"}}"#);
-        let spent = fingerprint(auth.read().unwrap());
+        let spent = refresh(auth.read().unwrap());
         let newer = r#"{"tokens":{"access_token":"z","refresh_token":"r9"}}"#;
         fs::write(directory.path().join("auth.json"), newer).unwrap();
-        let new = Renewed { access_token: Some(Secret::new("a2")), ..Renewed::default() };
-        let after = login(auth.commit(&[spent], &new, Timestamp::UNIX_EPOCH).unwrap());
+        let after = login(auth.commit(&spent, &tokens("a2", "r2", Timestamp::UNIX_EPOCH)).unwrap());
         assert_eq!(after.access_token, Secret::new("z"));
         assert_eq!(fs::read_to_string(directory.path().join("auth.json")).unwrap(), newer);
     }

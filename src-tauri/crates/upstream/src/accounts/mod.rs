@@ -6,6 +6,7 @@
 mod account;
 mod choose;
 mod codex_auth;
+mod journal;
 mod jwt;
 mod keyring;
 mod list;
@@ -33,6 +34,7 @@ use self::account::{Means, Source};
 use self::choose::Chooser;
 pub(crate) use self::choose::{Choice, is_over};
 pub(crate) use self::codex_auth::{CodexAuth, Found};
+use self::journal::Journal;
 pub(crate) use self::jwt::Claims;
 #[cfg(test)]
 pub(crate) use self::jwt::forge;
@@ -42,6 +44,8 @@ use self::own::Own;
 pub use self::problem::AccountProblem;
 pub(crate) use self::refresh::{CLIENT_ID, Issuer, error_code};
 pub use self::secret::Secret;
+#[cfg(test)]
+use self::store::StoreError;
 use self::store::{FileStore, MemoryStore, TokenStore};
 pub(crate) use self::tokens::Credential;
 pub(crate) use self::verbs::NewLogin;
@@ -237,7 +241,8 @@ impl Accounts {
                 Source::Own(Arc::new(Own::new(entry.id.clone(), list, store)))
             }
         };
-        Account::new(self.roster.seat(&entry.id), entry.kind, source, Arc::clone(&self.means))
+        let journal = Journal::new(self.list.directory(), &entry.id);
+        Account::new(self.roster.seat(&entry.id), entry.kind, (source, journal), Arc::clone(&self.means))
     }
 }
 
@@ -268,5 +273,7 @@ fn no_account() -> Failure {
     Failure::Internal { message: "there is no account at all".to_owned() }
 }
 
+#[cfg(test)]
+mod crash_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -15,7 +15,7 @@ use super::account::{Account, Source};
 use super::codex_auth::Found;
 use super::refresh::{Reason, Refused};
 use super::secret::Secret;
-use super::tokens::{Credential, Renewed, Tokens};
+use super::tokens::{Credential, Tokens};
 use super::view::AccountState;
 use crate::files::{self, Lock};
 
@@ -23,6 +23,8 @@ use crate::files::{self, Lock};
 const LOCK_LIMIT: Duration = Duration::from_secs(30);
 /// How long the Codex CLI may take to write what it got for the token that we then found spent.
 const HEALING: Duration = Duration::from_secs(3);
+/// A store that did not take new tokens is not asked again for this long.
+const SAVING: Duration = Duration::from_secs(5);
 
 impl Account {
     /// Renews the token unless somebody else already has. In a task of its own: a client that hangs up must not cost a
@@ -59,12 +61,15 @@ impl Account {
         let Some(token) = current.refresh.clone() else {
             return Err(Failure::SignIn { message: self.ended("it holds no refresh token") });
         };
+        let was_cut = self.was_cut(&current);
+        let kept = self.mark_sent(&token).await?;
         match self.means.issuer.refresh(&self.means.identity, &token, reason).await {
             Ok(new) => {
-                let tokens = self.keep(&tokens, &new).await;
+                let tokens = self.keep(kept, Arc::new(tokens.renewed(&new, Timestamp::now()))).await;
                 drop(lock);
                 self.memory(|memory| {
                     memory.trouble = None;
+                    memory.cut = None;
                     memory.minted = Some((tokens.access_token.fingerprint(), Instant::now()));
                 });
                 tracing::info!(account = %self.id(), ?reason, "login renewed");
@@ -75,11 +80,16 @@ impl Account {
                 drop(lock);
                 match self.healed(&token).await {
                     Some(credential) => Ok(credential),
+                    None if was_cut => Err(self.bury(
+                        &token,
+                        "Dragoman was ended in the middle of renewing it, and what the login server answered was lost",
+                    )),
                     None => Err(self.bury(&token, "its refresh token was already used by another program")),
                 }
             }
             Err(Refused::Permanent(why)) => Err(self.bury(&token, why)),
             Err(Refused::Transient(failure)) => {
+                // The mark stays: after a lost answer nobody knows what became of the token.
                 self.stumbled(&failure);
                 Err(failure)
             }
@@ -111,42 +121,116 @@ impl Account {
         })
     }
 
-    /// Writes the new tokens before anybody uses them. If that fails they live on in memory.
-    async fn keep(&self, old: &Tokens, new: &Renewed) -> Arc<Tokens> {
-        let now = Timestamp::now();
-        let tokens = Arc::new(old.renewed(new, now));
-        // What the disk may still hold: the token just spent, or the one before it if that could not be written.
-        let on_disk = self.memory(|memory| memory.unsaved.as_ref().map(|(spent, _)| *spent));
-        let spent = old.refresh_token.as_ref().map(Secret::fingerprint);
-        let (source, new, renewed) = (self.source.clone(), new.clone(), Arc::clone(&tokens));
-        let holders: Vec<_> = on_disk.into_iter().chain(spent).collect();
-        let written = tokio::task::spawn_blocking(move || match source {
-            Source::Own(own) => own.save(&renewed).map(|()| renewed).map_err(|error| error.to_string()),
-            Source::Linked(linked) => match linked.commit(&holders, &new, now) {
-                // Somebody signed in meanwhile: that login is the newer one.
-                Ok(Found::Login(tokens)) => Ok(tokens),
-                Ok(Found::ApiKey | Found::Nothing) => Ok(renewed),
-                Err(error) => Err(error.to_string()),
-            },
+    /// Puts down that the token is about to be sent; answers the refresh token that the store holds. Without the mark
+    /// nothing is sent: where it can't be written, the answer could not be kept either.
+    async fn mark_sent(&self, token: &Secret) -> Result<Secret, Failure> {
+        let unsaved = self.memory(|memory| memory.unsaved.clone());
+        let (journal, at) = (self.journal.clone(), self.now());
+        let (kept, newer) = match unsaved {
+            Some((kept, newer)) if newer.refresh_token.as_ref() == Some(token) => (kept, Some(newer)),
+            _ => (token.clone(), None),
+        };
+        let seal = kept.clone();
+        files::blocking(move || journal.sent(&seal, newer.as_deref(), at)).await.map_err(|error| {
+            Failure::SignIn {
+                message: format!(
+                    "The login must be renewed, but Dragoman's state directory cannot be written ({error}). Make room on \
+                     the disk, or make it writable."
+                ),
+            }
+        })?;
+        Ok(kept)
+    }
+
+    /// Keeps the new tokens before anybody uses them: first sealed in the journal, which is quick, then in the store.
+    async fn keep(&self, kept: Secret, tokens: Arc<Tokens>) -> Arc<Tokens> {
+        let (journal, newer, seal, at) =
+            (self.journal.clone(), Arc::clone(&tokens), kept.clone(), self.now());
+        if let Err(error) = files::blocking(move || journal.answered(&seal, &newer, at)).await {
+            tracing::error!(%error, "renewed tokens could not be put into the journal");
+        }
+        self.memory(|memory| memory.unsaved = Some((kept.clone(), Arc::clone(&tokens))));
+        self.store(kept, tokens).await
+    }
+
+    /// Writes tokens that the store does not hold yet; the login's lock is held. Answers the login as it is then.
+    async fn store(&self, kept: Secret, tokens: Arc<Tokens>) -> Arc<Tokens> {
+        let (source, journal, renewed) = (self.source.clone(), self.journal.clone(), Arc::clone(&tokens));
+        let written = tokio::task::spawn_blocking(move || {
+            let stored = match source {
+                Source::Own(own) => own.save(&renewed).map(|()| renewed).map_err(|error| error.to_string()),
+                Source::Linked(linked) => match linked.commit(&kept, &renewed) {
+                    // Somebody signed in meanwhile: that login is the newer one.
+                    Ok(Found::Login(tokens)) => Ok(tokens),
+                    Ok(Found::ApiKey | Found::Nothing) => Ok(renewed),
+                    Err(error) => Err(error.to_string()),
+                },
+            };
+            if stored.is_ok() {
+                journal.close();
+            }
+            stored
         })
         .await;
-        match written {
-            Ok(Ok(tokens)) => {
+        match written.unwrap_or_else(|error| Err(error.to_string())) {
+            Ok(tokens) => {
                 self.memory(|memory| memory.unsaved = None);
                 tokens
             }
-            failed => {
-                let error = match failed {
-                    Ok(Err(error)) => error,
-                    Err(error) => error.to_string(),
-                    Ok(Ok(_)) => String::new(),
-                };
-                tracing::error!(error, "renewed tokens could not be written; they are kept in memory only");
-                let spent = on_disk.or(spent);
-                self.memory(|memory| memory.unsaved = spent.map(|spent| (spent, Arc::clone(&tokens))));
+            Err(error) => {
+                tracing::error!(account = %self.id(), error, "renewed tokens could not be stored yet; they are in the journal");
+                self.memory(|memory| memory.saving_rests_until = Some(Instant::now() + SAVING));
                 tokens
             }
         }
+    }
+
+    /// Writes what could not be written before, by us or by a process before us.
+    pub(super) async fn settle(self: &Arc<Self>) {
+        let due = self.memory(|memory| {
+            let rests = memory.saving_rests_until.is_some_and(|until| Instant::now() < until);
+            let due = memory.unsaved.is_some() && !rests;
+            if due {
+                memory.saving_rests_until = Some(Instant::now() + SAVING);
+            }
+            due
+        });
+        if !due {
+            return;
+        }
+        let account = Arc::clone(self);
+        let task = self.means.tasks.spawn(async move {
+            let _single = account.single.lock().await;
+            let Ok(_lock) = account.lock().await else { return };
+            // What the store holds now decides what is newer.
+            let Ok(_) = account.read(true).await else { return };
+            let unsaved = account.memory(|memory| memory.unsaved.clone());
+            let Some((kept, newer)) = unsaved else { return };
+            if account.holds(&kept).await {
+                account.store(kept, newer).await;
+            } else {
+                account.memory(|memory| memory.unsaved = None);
+            }
+        });
+        if task.await.is_err() {
+            tracing::warn!("writing renewed tokens broke off");
+        }
+    }
+
+    /// Does the store hold this refresh token?
+    async fn holds(&self, kept: &Secret) -> bool {
+        let (source, kept) = (self.source.clone(), kept.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let tokens = match source {
+                Source::Own(own) => own.read_anew().ok().flatten(),
+                Source::Linked(linked) => match linked.read_anew() {
+                    Ok(Found::Login(tokens)) => Some(tokens),
+                    Ok(Found::ApiKey | Found::Nothing) | Err(_) => None,
+                },
+            };
+            tokens.is_some_and(|tokens| tokens.refresh_token.as_ref() == Some(&kept))
+        });
+        read.await.unwrap_or(false)
     }
 
     async fn healed(&self, spent: &Secret) -> Option<Credential> {
@@ -164,6 +248,8 @@ impl Account {
     }
 
     fn bury(&self, token: &Secret, why: &str) -> Failure {
+        // It is known now what became of the token.
+        self.journal.close();
         let message = self.ended(why);
         tracing::warn!(account = %self.id(), why, "the login is over");
         self.memory(|memory| memory.dead = Some((token.fingerprint(), message.clone())));

@@ -87,14 +87,7 @@ impl TokenStore for FileStore {
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.path(name);
-        match fs::remove_file(&path) {
-            Ok(()) => {
-                files::sync_directory(&self.directory);
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(StoreError::File { path, source }),
-        }
+        files::remove(&path).map_err(|source| StoreError::File { path, source })
     }
 }
 

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::jwt::forge;
 use super::secret::Secret;
-use super::store::StoreError;
 use super::tokens::Tokens;
 use super::*;
 use crate::files;
@@ -65,7 +64,7 @@ fn house(issuer: &str, store: TokenStoreKind) -> House {
 }
 
 /// The account that answers in this session.
-async fn chosen(accounts: &Accounts, session: &str) -> Arc<Account> {
+pub(super) async fn chosen(accounts: &Accounts, session: &str) -> Arc<Account> {
     match accounts.choose(session, &[]).await.unwrap() {
         Choice::Use(account) => account,
         // What the first one says is what a client hears.
@@ -98,7 +97,7 @@ impl House {
 }
 
 /// As another process would have it.
-fn accounts(home: &Path, issuer: &str, store: TokenStoreKind) -> Arc<Accounts> {
+pub(super) fn accounts(home: &Path, issuer: &str, store: TokenStoreKind) -> Arc<Accounts> {
     let config = Config {
         codex_home: Some(home.join("codex")),
         token_store: store,
@@ -331,7 +330,7 @@ async fn without_a_login_the_way_to_one_is_told() {
 
 // === own logins ===
 
-fn own_login(access: &str, refresh: &str) -> NewLogin {
+pub(super) fn own_login(access: &str, refresh: &str) -> NewLogin {
     let id_token = forge(&json!({"email": "own@example.com",
         "https://api.openai.com/auth": {"chatgpt_account_id": "acct-own", "chatgpt_plan_type": "pro"}}));
     NewLogin::own(Some(Secret::new(id_token)), Secret::new(access), Some(Secret::new(refresh)))
