@@ -42,6 +42,7 @@ fn prefixes(dialect: Dialect) -> Vec<Prefix> {
             thread: "thread",
             tools: &tools,
             originals: &Originals::new(),
+            searched: None,
         };
         let translated = messages_to_responses(&request, context).unwrap();
         serde_json::from_slice(&translated.request.to_body(body.len()).unwrap()).unwrap()

@@ -26,6 +26,9 @@ pub(crate) struct Case {
     /// The client's session; empty: the client names none.
     #[serde(default = "usual_session")]
     pub(crate) session: String,
+    /// The backend's catalog: the usual one, or only the models of the Lite dialect in it.
+    #[serde(default)]
+    pub(crate) catalog: Catalog,
     /// Is there a login at all?
     #[serde(default = "yes")]
     pub(crate) signed_in: bool,
@@ -39,6 +42,15 @@ pub(crate) struct Case {
     pub(crate) steps: Vec<Step>,
     #[serde(skip)]
     pub(crate) directory: PathBuf,
+}
+
+/// The catalogs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Catalog {
+    #[default]
+    Usual,
+    Lite,
 }
 
 /// The dialects.
@@ -67,6 +79,11 @@ pub(crate) struct Step {
     pub(crate) upstream: Vec<String>,
     /// What the backend sends.
     pub(crate) events: Option<String>,
+    /// The bodies that must arrive at the search endpoint, in order.
+    #[serde(default)]
+    pub(crate) searched: Vec<String>,
+    /// What the search endpoint answers; written like `events`.
+    pub(crate) found: Option<String>,
     /// `answer.sse` or `answer.json`; left out: the body must be empty. Beside it lie `answer.status` (else 200) and
     /// `answer.headers`.
     pub(crate) answer: Option<String>,
@@ -141,6 +158,8 @@ impl Case {
             headers: BTreeMap::new(),
             upstream: there("upstream.json").into_iter().collect(),
             events: there("events.sse"),
+            searched: there("searched.json").into_iter().collect(),
+            found: there("found.http"),
             answer: there("answer.sse").or_else(|| there("answer.json")),
             notes: there("notes.json"),
             times: 1,
@@ -191,10 +210,12 @@ impl Case {
         for step in &self.steps {
             needed.extend(step.client.clone());
             needed.extend(step.events.clone());
+            needed.extend(step.found.clone());
+            needed.extend(step.searched.iter().cloned());
             needed.extend(step.answer.clone());
             needed.extend(step.notes.clone());
             needed.extend(step.upstream.iter().cloned());
-            allowed.extend(step.upstream.iter().map(|name| beside(name, "headers")));
+            allowed.extend(step.upstream.iter().chain(&step.searched).map(|name| beside(name, "headers")));
             allowed.insert(step.beside_answer("status"));
             allowed.insert(step.beside_answer("headers"));
         }

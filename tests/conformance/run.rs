@@ -7,7 +7,7 @@ use support::fake::FakeChatGpt;
 use support::http::{Call, Headers};
 use support::{Dragoman, Launch};
 
-use crate::case::{Case, Dialect, Step, beside};
+use crate::case::{Case, Catalog, Dialect, Step, beside};
 use crate::placeholder::Bindings;
 use crate::script;
 use crate::upstream::{Seen, Upstream};
@@ -29,6 +29,14 @@ pub(crate) fn run(case: &Case, update: bool) -> Result<(), String> {
             .await
             .unwrap_or_else(|_| Err(format!("the case was not over after {LIMIT:?}")))
     })
+}
+
+/// A catalog without the classic dialect.
+fn lite_only(mut catalog: serde_json::Value) -> serde_json::Value {
+    if let Some(models) = catalog["models"].as_array_mut() {
+        models.retain(|model| model["use_responses_lite"] == true);
+    }
+    catalog
 }
 
 struct Runner<'a> {
@@ -56,6 +64,9 @@ impl<'a> Runner<'a> {
         } else {
             Launch::signed_out(upstream.fake())
         };
+        if case.catalog == Catalog::Lite {
+            upstream.fake().serve_catalog(lite_only(support::fake::catalog()));
+        }
         if let Some(code) = &case.refresh_error {
             upstream.fake().fail_refresh(401, code.clone().leak());
         }
@@ -115,6 +126,10 @@ impl<'a> Runner<'a> {
             let text = self.bindings.fill(&self.case.file(events).unwrap_or_default())?;
             self.upstream.play(script::parse(&text).map_err(|error| format!("{events}: {error}"))?);
         }
+        if let Some(found) = &step.found {
+            let text = self.bindings.fill(&self.case.file(found).unwrap_or_default())?;
+            self.upstream.find(script::parse(&text).map_err(|error| format!("{found}: {error}"))?);
+        }
         let call = self.call(step)?;
         let begun = Instant::now();
         let got = match &step.hang_up_at {
@@ -127,6 +142,7 @@ impl<'a> Runner<'a> {
             problems.extend(self.cancelled().await.err());
         }
         problems.extend(self.asked(step).err());
+        problems.extend(self.searched(step).err());
         for got in &got {
             problems.extend(self.answered(step, got).err());
         }
@@ -214,6 +230,24 @@ impl<'a> Runner<'a> {
             // Ciphertexts in our events were not made by the kit's fake, so it can't vouch for them.
             let refused =
                 seen.refused.as_ref().filter(|(_, body)| !body.contains("invalid_encrypted_content"));
+            problems
+                .extend(refused.map(|refused| format!("{name}: the backend would refuse this: {refused:?}")));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+    }
+
+    /// Compares what the search endpoint was asked.
+    fn searched(&mut self, step: &Step) -> Result<(), String> {
+        let seen = self.upstream.take_searched();
+        let mut problems = Vec::new();
+        if seen.len() != step.searched.len() {
+            problems.push(format!("{} searches were made instead of {}", seen.len(), step.searched.len()));
+        }
+        for (seen, name) in seen.iter().zip(&step.searched) {
+            let body = json::laid_out(&seen.body).unwrap_or_else(|| seen.body.clone());
+            problems.extend(self.compare(name, &body).err());
+            problems.extend(self.headers(&beside(name, "headers"), &seen.headers).err());
+            let refused = seen.refused.as_ref();
             problems
                 .extend(refused.map(|refused| format!("{name}: the backend would refuse this: {refused:?}")));
         }

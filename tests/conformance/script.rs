@@ -35,6 +35,12 @@ impl Exchange {
         Self { status: 200, headers: Vec::new(), steps: Vec::new() }
     }
 
+    /// What answers where the case scripts nothing.
+    pub(crate) fn missing() -> Self {
+        let body = b"{\"detail\":\"the case scripts no answer\"}".to_vec();
+        Self { status: 500, headers: Vec::new(), steps: vec![Step::Bytes(body)] }
+    }
+
     /// The content type: what a header line says, else what the status makes likely.
     pub(crate) fn content_type(&self) -> &str {
         let told = self.headers.iter().find(|(name, _)| name == "content-type");

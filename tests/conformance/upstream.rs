@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::script::{Exchange, Step};
 
 const RESPONSES: &str = "/backend-api/codex/responses";
+const SEARCH: &str = "/backend-api/codex/alpha/search";
 
 /// A request to the model, as it came.
 #[derive(Clone, Debug)]
@@ -33,6 +34,9 @@ pub(crate) struct Seen {
 struct State {
     exchanges: VecDeque<Exchange>,
     seen: Vec<Seen>,
+    /// The search endpoint's answers, and what it was asked.
+    findings: VecDeque<Exchange>,
+    searched: Vec<Seen>,
 }
 
 /// The running backend.
@@ -73,9 +77,20 @@ impl Upstream {
         lock(&self.state).exchanges = exchanges.into();
     }
 
+    /// What its search endpoint will answer from now on.
+    pub(crate) fn find(&self, exchanges: Vec<Exchange>) {
+        lock(&self.state).findings = exchanges.into();
+    }
+
     /// Answers that nobody has asked for.
     pub(crate) fn unused(&self) -> usize {
-        lock(&self.state).exchanges.len()
+        let state = lock(&self.state);
+        state.exchanges.len() + state.findings.len()
+    }
+
+    /// The questions to the search endpoint since the last time.
+    pub(crate) fn take_searched(&self) -> Vec<Seen> {
+        std::mem::take(&mut lock(&self.state).searched)
     }
 
     /// The requests to the model since the last time.
@@ -140,6 +155,23 @@ async fn serve(stream: TcpStream, fake: &FakeChatGpt, state: &Mutex<State>) -> i
                     }
                     return Err(error);
                 }
+            }
+        } else if request.method == "POST" && request.path == SEARCH {
+            let judged = request.to(fake.address()).send().await;
+            let refused = (judged.status >= 400).then(|| (judged.status, judged.text()));
+            let exchange = {
+                let mut state = lock(state);
+                state.searched.push(Seen {
+                    headers: request.headers.clone(),
+                    body: String::from_utf8_lossy(&request.body).into_owned(),
+                    refused,
+                    gone: None,
+                });
+                state.findings.pop_front()
+            };
+            let script = exchange.unwrap_or_else(Exchange::missing);
+            if !send(&mut write, &script).await? {
+                return Ok(());
             }
         } else {
             let answer = request.to(fake.address()).try_open().await?.whole().await;

@@ -109,6 +109,7 @@ pub(crate) fn translated(
         thread: "5e551014-c0de-4aaa-8bbb-0123456789ab",
         tools: &tools,
         originals: &Originals::new(),
+        searched: None,
     };
     let once = || match messages_to_responses(request, context) {
         Ok(translated) => {

@@ -30,6 +30,7 @@ use crate::http::Headers;
 
 const RESPONSES: &str = "/backend-api/codex/responses";
 const MODELS: &str = "/backend-api/codex/models";
+const SEARCH: &str = "/backend-api/codex/alpha/search";
 const ACCOUNTS: &str = "/backend-api/wham/accounts/check";
 const USAGE: &str = "/backend-api/wham/usage";
 

@@ -21,6 +21,23 @@ pub(crate) struct Knowledge<'a> {
     pub(crate) valid_tokens: &'a HashSet<String>,
 }
 
+/// The refusal that a question to the search endpoint deserves: it has the shape that the Codex CLI sends
+/// (`upstream.md` §d.4), and nothing else.
+pub(crate) fn search(body: &Value) -> Option<Refusal> {
+    const KNOWN: [&str; 6] = ["id", "model", "input", "commands", "settings", "max_output_tokens"];
+    let fields = body.as_object();
+    let stranger = fields.into_iter().flatten().find(|(name, _)| !KNOWN.contains(&name.as_str()));
+    let missing = KNOWN.into_iter().find(|name| body[name].is_null());
+    let query = body["commands"]["search_query"][0]["q"].as_str().unwrap_or_default();
+    let why = match (stranger, missing) {
+        (Some((name, _)), _) => format!("Unsupported parameter: {name}"),
+        (None, Some(name)) => format!("Missing parameter: {name}"),
+        (None, None) if query.is_empty() => "commands.search_query.0.q: no query".to_owned(),
+        (None, None) => return None,
+    };
+    Some((400, json!({ "detail": why })))
+}
+
 /// The refusal that a request deserves, if any.
 pub(crate) fn refusal(headers: &Headers, body: &Value, knows: &Knowledge<'_>) -> Option<Refusal> {
     authorization(headers, knows.valid_tokens)

@@ -196,7 +196,9 @@ fn respond(state: &mut State, number: usize) -> Turn {
     match (method, path) {
         ("POST", super::RESPONSES) => return turn(state, &request),
         ("GET", super::RESPONSES) => Answer::json(426, &json!({ "detail": "Upgrade Required" })),
-        ("GET", super::MODELS | super::ACCOUNTS | super::USAGE) if state.strict && signed_in().is_some() => {
+        ("GET", super::MODELS | super::ACCOUNTS | super::USAGE) | ("POST", super::SEARCH)
+            if state.strict && signed_in().is_some() =>
+        {
             let (status, body) = signed_in().unwrap_or_default();
             Answer::json(status, &body)
         }
@@ -207,6 +209,10 @@ fn respond(state: &mut State, number: usize) -> Turn {
         }
         ("GET", super::ACCOUNTS) => Answer::json(200, &catalog::accounts_check(account)),
         ("GET", super::USAGE) => Answer::json(200, &catalog::usage(account)),
+        ("POST", super::SEARCH) => match reject::search(&request.body) {
+            Some((status, body)) if state.strict => Answer::json(status, &body),
+            _ => Answer::json(200, &json!({ "output": "Found: [Example](https://example.com/)" })),
+        },
         ("POST", "/oauth/token") => state.tokens.exchange(&auth::fields(&request)),
         _ => Answer::json(404, &json!({ "detail": "Not Found" })),
     }

@@ -15,7 +15,7 @@ use crate::anthropic::request::{Content, MessagesRequest};
 const LARGEST_IMAGE: u64 = 1_600;
 /// Tokens of a PDF page, text and picture together.
 const PDF_PAGE: u64 = 2_000;
-/// What stands around a message, a tool, a call: roles and separators.
+/// What stands between messages and around a tool or a call: roles and separators.
 const FRAME: u64 = 4;
 /// Text is counted in pieces of this size, so that no input takes longer than its length.
 const PIECE: usize = 256 * 1024;
@@ -54,8 +54,8 @@ impl Counter {
     /// Tokens of a whole request.
     pub fn request(&self, request: &MessagesRequest<'_>) -> u64 {
         let system = request.system.as_ref().map_or(0, |system| self.content(system) + FRAME);
-        let messages: u64 =
-            request.messages.iter().map(|message| self.content(&message.content) + FRAME).sum();
+        let messages: u64 = request.messages.iter().map(|message| self.content(&message.content)).sum();
+        let between = request.messages.len().saturating_sub(1) as u64 * FRAME;
         let tools: u64 = request
             .tools
             .iter()
@@ -65,7 +65,7 @@ impl Counter {
                 self.text(&tool.name) + description + schema + FRAME
             })
             .sum();
-        system + messages + tools
+        system + messages + between + tools
     }
 
     fn content(&self, content: &Content<'_>) -> u64 {
@@ -265,7 +265,7 @@ mod tests {
             r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"image","source":{{"type":"base64","data":"{data}"}}}}]}}]}}"#
         );
         let request = MessagesRequest::parse(&body).unwrap();
-        assert_eq!(Counter::load().request(&request), 100 + FRAME);
+        assert_eq!(Counter::load().request(&request), 100);
     }
 
     #[test]

@@ -350,11 +350,20 @@ impl Failure {
             | Self::Rejected { .. } => final_answer(),
             Self::AccountLimit { resets_at, .. } => {
                 final_answer();
+                headers.push(("anthropic-ratelimit-unified-status", "rejected".to_owned()));
                 if let Some(at) = resets_at {
                     headers.push(("retry-after", (at - now.unix).max(1).to_string()));
-                    headers.push(("anthropic-ratelimit-unified-status", "rejected".to_owned()));
                     headers.push(("anthropic-ratelimit-unified-reset", at.to_string()));
+                    headers.push(("anthropic-ratelimit-unified-overage-reset", at.to_string()));
                 }
+                // The set of a cap that is reached (`gateway.md`). No claim and no overage status: the client would
+                // show a sentence of its own in place of ours. No period: the windows roll.
+                headers.push(("anthropic-ratelimit-unified-overage-utilization", "1.00".to_owned()));
+                headers.push(("anthropic-ratelimit-unified-overage-surpassed-threshold", "0.95".to_owned()));
+                headers.push((
+                    "anthropic-ratelimit-unified-overage-disabled-reason",
+                    "org_spend_cap_reached".to_owned(),
+                ));
             }
             Self::RateLimited { after: Some(after), .. } => {
                 headers.push(("retry-after", after.as_secs().max(1).to_string()));

@@ -18,6 +18,7 @@ pub mod openai {
     pub mod event;
     pub mod item;
     pub mod request;
+    pub mod search;
 }
 pub mod route;
 pub mod sse;

@@ -17,6 +17,7 @@ mod probe;
 mod quota;
 mod relay;
 mod routes;
+mod search;
 mod server;
 mod threads;
 
@@ -80,9 +81,13 @@ impl Proxy {
             .route("/messages/count_tokens", post(count::count_tokens))
             .route("/models", get(models::models))
             .route_layer(axum::middleware::from_fn_with_state(self.clone(), guard::token));
+        let usage = Router::new()
+            .route("/api/oauth/usage", get(quota::usage))
+            .route_layer(axum::middleware::from_fn_with_state(self.clone(), guard::token));
         Router::new()
             .nest("/v1", api.clone())
             .nest("/v1/v1", api)
+            .merge(usage)
             .route("/", head(models::hello))
             .route("/api/hello", get(models::hello))
             .route("/health", get(models::health))

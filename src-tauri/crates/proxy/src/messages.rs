@@ -1,6 +1,7 @@
 //! `POST /v1/messages`: reads the request, decides its route, translates it, and hands it to the relay.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -13,7 +14,8 @@ use dragoman_protocol::openai::request as responses;
 use dragoman_protocol::route::Route;
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Context, Originals, SearchRules, ToolOrder, Translated, messages_to_responses,
+    Answer, Context, Originals, SearchRules, Searched, ToolOrder, Translated, What, messages_to_responses,
+    search_function,
 };
 use dragoman_upstream::{Attempt, Turn};
 use http::HeaderMap;
@@ -23,9 +25,11 @@ use uuid::Uuid;
 use crate::Proxy;
 use crate::activity::Entry;
 use crate::error::{failure_response, request_id, set_request_id};
+use crate::now::now;
 use crate::quota;
 use crate::relay;
 use crate::routes::Wants;
+use crate::search::Searches;
 use crate::threads::Ids;
 
 /// The endpoint.
@@ -34,7 +38,7 @@ pub(crate) async fn messages(State(proxy): State<Proxy>, request: Request) -> Re
     match answer(&proxy, request, &id).await {
         Ok(mut response) => {
             set_request_id(&mut response, &id);
-            quota::tell(&proxy.inner.client.limits(), response.headers_mut());
+            quota::tell(&proxy.inner.client.limits(), now().unix, response.headers_mut());
             response
         }
         Err(failure) => failure_response(&failure, &id),
@@ -63,6 +67,8 @@ pub(crate) struct Exchange {
     pub(crate) alone: u64,
     /// The window that the client was told, tokens.
     pub(crate) window: u64,
+    /// Where the model's searches go, if it has none of its own and the client offers one.
+    pub(crate) searches: Option<Searches>,
 }
 
 impl Exchange {
@@ -93,12 +99,19 @@ impl Exchange {
             originals: proxy.inner.originals.of(&request),
         };
         let (upstream_body, names, notes) = {
-            let context = thread.context(&route, &attempt);
+            let context = thread.context(&route, &attempt, None);
             let Translated { request, names, notes } = messages_to_responses(&request, context)?;
             (body_of(&request, text.len())?, names, notes)
         };
         for note in &notes.0 {
             entry.note(note.what, &note.place, &note.detail);
+        }
+        if wants.search {
+            let plain = rules.route(&client.catalog(), &request.model, Wants { search: false, ..wants })?;
+            if plain.model != route.model {
+                let detail = format!("{} can't search; {} answers this request", plain.model, route.model);
+                entry.note(What::Adjusted, "model", &detail);
+            }
         }
         let answer = Answer {
             id: format!("msg_{}", Uuid::now_v7().simple()),
@@ -114,17 +127,16 @@ impl Exchange {
         let continues = goes_on(&request);
         let streams = request.stream.unwrap_or_default();
         let window = route.window;
-        let turn = Turn {
+        let head = Head {
             model: route.model.clone(),
             tier: route.tier.clone(),
             session: ids.session,
             thread: ids.thread.clone(),
             window: seen.window,
-            continues,
-            attempt,
-            body: upstream_body,
-            again: again(body.clone(), route, thread),
         };
+        let source = Arc::new(Source { body: body.clone(), route, known: thread });
+        let searches = wants.search.then(|| Searches::new(client.clone(), head.clone(), Arc::clone(&source)));
+        let turn = head.turn(continues, attempt, upstream_body, source, Searched::default());
         Ok(Self {
             proxy: proxy.clone(),
             streams,
@@ -134,11 +146,66 @@ impl Exchange {
             thread: ids.thread,
             alone: seen.alone,
             window,
+            searches,
         })
     }
 }
 
+/// What all requests to the model have in common that belong to one answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    pub(crate) model: String,
+    tier: Option<String>,
+    pub(crate) session: String,
+    thread: String,
+    window: u64,
+}
+
+impl Head {
+    pub(crate) fn turn(
+        self,
+        continues: bool,
+        attempt: Attempt,
+        body: Vec<u8>,
+        source: Arc<Source>,
+        searched: Searched,
+    ) -> Turn {
+        let Self { model, tier, session, thread, window } = self;
+        let again = Box::new(move |attempt: &Attempt| source.translate(attempt, Some(&searched)));
+        Turn { model, tier, session, thread, window, continues, attempt, body, again }
+    }
+}
+
+/// The client's request, kept to translate it again: for another dialect, another account, without reasoning, with what
+/// was searched meanwhile. All of it rare, so the body is read again rather than kept as it was read.
+#[derive(Debug)]
+pub(crate) struct Source {
+    body: Bytes,
+    route: Route,
+    known: Known,
+}
+
+impl Source {
+    pub(crate) fn translate(
+        &self,
+        attempt: &Attempt,
+        searched: Option<&Searched>,
+    ) -> Result<Vec<u8>, Failure> {
+        let text = text_of(&self.body)?;
+        let request = MessagesRequest::parse(&text)?;
+        let context = self.known.context(&self.route, attempt, searched);
+        let Translated { request, .. } = messages_to_responses(&request, context)?;
+        body_of(&request, text.len())
+    }
+
+    /// Looks at the request itself.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&MessagesRequest<'_>) -> T) -> Result<T, Failure> {
+        Ok(look(&MessagesRequest::parse(&text_of(&self.body)?)?))
+    }
+}
+
 /// What is known of a thread when one of its requests is translated.
+#[derive(Debug)]
 struct Known {
     thread: String,
     tools: ToolOrder,
@@ -146,7 +213,12 @@ struct Known {
 }
 
 impl Known {
-    fn context<'a>(&'a self, route: &'a Route, attempt: &'a Attempt) -> Context<'a> {
+    fn context<'a>(
+        &'a self,
+        route: &'a Route,
+        attempt: &'a Attempt,
+        searched: Option<&'a Searched>,
+    ) -> Context<'a> {
         Context {
             route,
             dialect: attempt.dialect,
@@ -156,21 +228,9 @@ impl Known {
             thread: &self.thread,
             tools: &self.tools,
             originals: &self.originals,
+            searched,
         }
     }
-}
-
-type Translate = dyn Fn(&Attempt) -> Result<Vec<u8>, Failure> + Send + Sync;
-
-/// Translates the same request for another attempt: another dialect, another account, without reasoning. Rare, so it
-/// reads the body again rather than keeping what was read.
-fn again(body: Bytes, route: Route, known: Known) -> Box<Translate> {
-    Box::new(move |attempt: &Attempt| {
-        let text = text_of(&body)?;
-        let request = MessagesRequest::parse(&text)?;
-        let Translated { request, .. } = messages_to_responses(&request, known.context(&route, attempt))?;
-        body_of(&request, text.len())
-    })
 }
 
 fn body_of(request: &responses::Request<'_>, size_hint: usize) -> Result<Vec<u8>, Failure> {
@@ -187,9 +247,13 @@ fn stop_sequences(request: &MessagesRequest<'_>) -> Vec<String> {
 
 fn search_rules(request: &MessagesRequest<'_>) -> SearchRules {
     let Some(tool) = request.web_search() else { return SearchRules::default() };
-    let blocked = tool.blocked_domains.iter().flatten();
+    let all = |domains: &Option<Vec<Cow<'_, str>>>| {
+        domains.iter().flatten().map(|domain| domain.clone().into_owned()).collect()
+    };
     SearchRules {
-        blocked_domains: blocked.map(|domain| domain.clone().into_owned()).collect(),
+        function: search_function(request),
+        allowed_domains: all(&tool.allowed_domains),
+        blocked_domains: all(&tool.blocked_domains),
         max_uses: tool.max_uses,
     }
 }

@@ -15,14 +15,15 @@ use dragoman_protocol::anthropic::event::{MessageSink, Sink, SseSink};
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::event::Event;
 use dragoman_protocol::sse::{self, Decoder};
-use dragoman_protocol::translate::{ResponsesToMessages, What};
-use dragoman_upstream::{Client, EventStream, Turn};
+use dragoman_protocol::translate::{Found, ResponsesToMessages, What};
+use dragoman_upstream::{Attempt, Client, EventStream, Turn};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Proxy;
 use crate::activity::Entry;
 use crate::messages::{Exchange, response};
 use crate::now::now;
+use crate::search::{Searches, Searching};
 
 /// From the request's arrival to the status line, if there is no output before.
 const COMMIT_AFTER: Duration = Duration::from_secs(12);
@@ -41,6 +42,9 @@ fn open(client: Client, turn: Turn) -> Opening {
 struct Interpreter {
     decoder: Decoder,
     machine: ResponsesToMessages,
+    searches: Option<Searches>,
+    /// How the last request to the model was made.
+    attempt: Option<Attempt>,
     books: Books,
 }
 
@@ -60,12 +64,13 @@ struct Books {
 impl Interpreter {
     /// Takes apart what the relay needs; the turn goes its own way.
     fn new(exchange: Exchange) -> (Self, Opening) {
-        let Exchange { proxy, turn, answer, entry, thread, alone, window, streams: _ } = exchange;
+        let Exchange { proxy, turn, answer, entry, thread, alone, window, searches, streams: _ } = exchange;
         let account = turn.attempt.account.as_str().to_owned();
         let opening = open(proxy.inner.client.clone(), turn);
         let estimate = answer.estimate;
         let books = Books { proxy, entry, thread, alone, window, estimate, account };
-        (Self { decoder: Decoder::default(), machine: ResponsesToMessages::new(answer), books }, opening)
+        let machine = ResponsesToMessages::new(answer);
+        (Self { decoder: Decoder::default(), machine, searches, attempt: None, books }, opening)
     }
 
     /// The backend has begun to answer.
@@ -74,8 +79,10 @@ impl Interpreter {
         if stream.attempt.account.as_str() != self.books.account {
             let detail = "another account took over; reasoning that was made with the first one was left out";
             self.books.entry.note(What::Dropped, "thinking", detail);
+            stream.attempt.account.as_str().clone_into(&mut self.books.account);
         }
-        if !stream.attempt.reasoning {
+        let is_news = self.attempt.replace(stream.attempt.clone()).is_none_or(|before| before.reasoning);
+        if !stream.attempt.reasoning && is_news {
             let detail = "the backend could not read the replayed reasoning; the request went without it";
             self.books.entry.note(What::Dropped, "thinking", detail);
         }
@@ -98,6 +105,29 @@ impl Interpreter {
             self.machine.push(&Event::parse(&frame.data)?, now().unix, sink)?;
         }
         self.machine.finish(sink)
+    }
+
+    /// The searches that the model asks for, once its response is over; `None` if it asks for none.
+    fn searching(&mut self) -> Option<Searching> {
+        if !self.machine.is_searching() {
+            return None;
+        }
+        self.decoder = Decoder::default();
+        let asked = self.machine.asked();
+        Some(match &self.searches {
+            Some(searches) => searches.make(asked),
+            None => Box::pin(std::future::ready(Vec::new())),
+        })
+    }
+
+    /// Takes what was found. The next request to the model, unless the message has ended.
+    fn found(&mut self, found: Vec<Found>, sink: &mut impl Sink) -> Result<Option<Opening>, Failure> {
+        let Some(searched) = self.machine.found(found, sink) else { return Ok(None) };
+        let (Some(searches), Some(attempt)) = (&self.searches, &self.attempt) else {
+            return Err(Failure::Internal { message: "a search was made that nobody asked for".to_owned() });
+        };
+        let turn = searches.next(attempt.clone(), searched)?;
+        Ok(Some(open(self.books.proxy.inner.client.clone(), turn)))
     }
 
     /// Closes the books on a whole answer.
@@ -163,14 +193,30 @@ pub(crate) async fn fold(exchange: Exchange) -> Result<Response, Failure> {
 
 async fn whole(
     interpreter: &mut Interpreter,
-    opening: Opening,
+    mut opening: Opening,
     sink: &mut MessageSink,
 ) -> Result<(), Failure> {
-    let mut stream = opening.await?;
+    loop {
+        response_of(interpreter, opening.await?, sink).await?;
+        let Some(searching) = interpreter.searching() else { return Ok(()) };
+        let found = searching.await;
+        match interpreter.found(found, sink)? {
+            Some(next) => opening = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// One response of the model, to its end.
+async fn response_of(
+    interpreter: &mut Interpreter,
+    mut stream: EventStream,
+    sink: &mut MessageSink,
+) -> Result<(), Failure> {
     interpreter.opened(&stream);
     while let Some(chunk) = stream.next().await {
         interpreter.take(&chunk?, sink)?;
-        if interpreter.machine.has_ended() {
+        if interpreter.machine.has_ended() || interpreter.machine.is_searching() {
             return Ok(());
         }
     }
@@ -190,6 +236,8 @@ enum Phase {
     Opening(Opening),
     /// Upstream is answering.
     Open(EventStream),
+    /// The model waits for what it asked to search for.
+    Searching(Searching),
     /// All has been said.
     Over,
 }
@@ -198,6 +246,7 @@ enum Phase {
 enum Step {
     Opened(Result<EventStream, Failure>),
     Read(Option<Result<Bytes, Failure>>),
+    Found(Vec<Found>),
     Silence,
     Over,
 }
@@ -221,14 +270,28 @@ impl Relay {
                         self.fail(failure);
                     } else if self.interpreter.machine.has_ended() {
                         self.end();
+                    } else if let Some(searching) = self.interpreter.searching() {
+                        self.phase = Phase::Searching(searching);
                     }
                 }
                 Step::Read(Some(Err(failure))) => self.fail(failure),
                 Step::Read(None) => match self.interpreter.finish(&mut self.sink) {
-                    Ok(()) => self.end(),
+                    Ok(()) => match self.interpreter.searching() {
+                        Some(searching) => self.phase = Phase::Searching(searching),
+                        None => self.end(),
+                    },
                     Err(failure) => self.fail(failure),
                 },
-                Step::Silence => self.sink.bytes.extend_from_slice(PING),
+                Step::Found(found) => match self.interpreter.found(found, &mut self.sink) {
+                    Ok(Some(opening)) => self.phase = Phase::Opening(opening),
+                    Ok(None) => self.end(),
+                    Err(failure) => self.fail(failure),
+                },
+                Step::Silence => {
+                    // A client hears of the message before it hears of its pauses.
+                    self.interpreter.machine.open(&mut self.sink);
+                    self.sink.bytes.extend_from_slice(PING);
+                }
                 Step::Over => return None,
             }
         }
@@ -243,6 +306,10 @@ impl Relay {
             },
             Phase::Open(stream) => tokio::select! {
                 read = stream.next() => Step::Read(read),
+                () = ping => Step::Silence,
+            },
+            Phase::Searching(searching) => tokio::select! {
+                found = searching => Step::Found(found),
                 () = ping => Step::Silence,
             },
             Phase::Over => Step::Over,

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use dragoman_protocol::failure::Failure;
+use dragoman_protocol::openai::search::SearchAnswer;
 use dragoman_protocol::route::Dialect;
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -116,6 +117,18 @@ impl Client {
         match &self.backend {
             Backend::ChatGpt(codex) => codex.stream(turn).await,
             Backend::Demo(demo) => demo.stream(turn).await,
+        }
+    }
+
+    /// Asks the search endpoint, for models that have no search of their own (DECISIONS 15). Tries again like
+    /// [`Self::stream`]; dropping the future cancels it.
+    pub async fn search(&self, session: &str, body: Vec<u8>) -> Result<SearchAnswer, Failure> {
+        match &self.backend {
+            Backend::ChatGpt(codex) => codex.search(session, body.into()).await,
+            Backend::Demo(_) => Err(Failure::Rejected {
+                message: "the built-in demo model has no web to search".to_owned(),
+                code: None,
+            }),
         }
     }
 

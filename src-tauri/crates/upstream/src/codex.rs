@@ -2,6 +2,7 @@
 //! (DECISIONS 1, 2, 3, 8, 9, 13).
 
 mod answer;
+mod search;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::answer::{check_kind, failure_of, sounds_undecoded};
+use self::answer::{Kind, as_event, failure_of, kind_of, sounds_undecoded};
 use crate::accounts::{Account, AccountId, AccountKind, Accounts, Choice, Credential, Recovered, is_over};
 use crate::attempt::{Attempt, Turn};
 use crate::catalog::{self, Catalogs};
@@ -342,8 +343,10 @@ impl Codex {
         tracing::debug!(model = turn.model, status, bytes = body.len(), compress, "the backend answered");
         self.note_headers(response.headers(), turn, (account, credential));
         if status == 200 {
-            check_kind(response.headers())?;
-            let source = Source::Http(Box::new(response));
+            let source = match kind_of(response.headers())? {
+                Kind::Events => Source::Http(Box::new(response)),
+                Kind::Json => Source::Whole(Some(as_event(response).await?)),
+            };
             let sticky = Sticky {
                 memory: Arc::clone(&self.memory),
                 account: credential.tag.clone(),

@@ -15,6 +15,8 @@ use crate::accounts::Credential;
 pub(crate) enum Endpoint {
     /// `POST /codex/responses`.
     Responses,
+    /// `POST /codex/alpha/search`.
+    Search,
     /// `GET /codex/models`.
     Models,
     /// `GET /wham/accounts/check`.
@@ -56,34 +58,38 @@ struct Row {
     value: fn(&Identity, Endpoint, &Call<'_>) -> Option<String>,
 }
 
-use Endpoint::{AccountsCheck, ApiModels, ApiResponses, Models, Responses, Token, Usage};
+use Endpoint::{AccountsCheck, ApiModels, ApiResponses, Models, Responses, Search, Token, Usage};
 
 /// The table. A row that gives no value sends no header.
 static TABLE: &[Row] = &[
-    Row { name: "version", on: &[Responses, Models], value: |us, _, _| Some(us.version().to_owned()) },
+    Row {
+        name: "version",
+        on: &[Responses, Search, Models],
+        value: |us, _, _| Some(us.version().to_owned()),
+    },
     Row {
         name: "originator",
-        on: &[Responses, Models, Token],
+        on: &[Responses, Search, Models, Token],
         value: |_, on, _| Some(originator(on).to_owned()),
     },
     Row {
         name: "user-agent",
-        on: &[Responses, Models, AccountsCheck, Usage, Token],
+        on: &[Responses, Search, Models, AccountsCheck, Usage, Token],
         value: |us, on, _| Some(us.user_agent(on)),
     },
     Row {
         name: "authorization",
-        on: &[Responses, Models, AccountsCheck, Usage, ApiResponses, ApiModels],
+        on: &[Responses, Search, Models, AccountsCheck, Usage, ApiResponses, ApiModels],
         value: |_, _, call| call.credential.map(|who| format!("Bearer {}", who.access.expose())),
     },
     Row {
         name: "chatgpt-account-id",
-        on: &[Responses, Models, AccountsCheck, Usage],
+        on: &[Responses, Search, Models, AccountsCheck, Usage],
         value: |_, _, call| call.credential?.account_id.clone(),
     },
     Row {
         name: "x-openai-fedramp",
-        on: &[Responses, Models],
+        on: &[Responses, Search, Models],
         value: |_, _, call| call.credential?.fedramp.then(|| "true".to_owned()),
     },
     Row { name: "session-id", on: &[Responses], value: |_, _, call| Some(call.turn?.session.to_owned()) },
@@ -121,7 +127,7 @@ static TABLE: &[Row] = &[
     },
     Row {
         name: "x-openai-account-routing-override",
-        on: &[Responses],
+        on: &[Responses, Search],
         value: |_, _, call| call.routing_override.map(str::to_owned),
     },
     Row {
@@ -131,14 +137,14 @@ static TABLE: &[Row] = &[
     },
     Row {
         name: "content-type",
-        on: &[Responses, Token, ApiResponses],
+        on: &[Responses, Search, Token, ApiResponses],
         value: |_, _, _| Some("application/json".to_owned()),
     },
 ];
 
 fn originator(on: Endpoint) -> &'static str {
     match on {
-        Responses | Models | AccountsCheck | Usage | ApiResponses | ApiModels => "codex_exec",
+        Responses | Search | Models | AccountsCheck | Usage | ApiResponses | ApiModels => "codex_exec",
         Token => "codex_cli_rs",
     }
 }
@@ -183,7 +189,7 @@ impl Identity {
         let (product, version) = (originator(on), self.version());
         match on {
             Token => format!("{product}/{version} ({}) dragoman", self.platform),
-            Responses | Models | AccountsCheck | Usage | ApiResponses | ApiModels => {
+            Responses | Search | Models | AccountsCheck | Usage | ApiResponses | ApiModels => {
                 format!("{product}/{version} ({}) dragoman ({product}; {version})", self.platform)
             }
         }

@@ -266,10 +266,11 @@ struct Window {
 }
 
 impl Window {
-    /// A window without a length is none, whatever its other numbers say (P8).
+    /// A window without a length is none, whatever its other numbers say, and so is one that does not tell how full it
+    /// is: it would look empty (P8).
     fn named(self, name: Option<String>, now: i64) -> Option<LimitWindow> {
         let minutes = self.window_minutes.filter(|minutes| *minutes >= 1.0)? as u64;
-        let used = self.used_percent.filter(|used| used.is_finite()).unwrap_or(0.0).clamp(0.0, 100.0);
+        let used = self.used_percent.filter(|used| used.is_finite())?.clamp(0.0, 100.0);
         let resets_at = self
             .reset_at
             .filter(|at| *at > 0.0)
@@ -345,8 +346,8 @@ mod tests {
                 window(None, 300, 40.0, None),
                 window(None, 10080, 12.5, Some(2000)),
                 window(Some("GPT Fox"), 60, 100.0, None),
-                window(Some("codex_other"), 5, 0.0, None),
-            ]
+            ],
+            "a window that does not tell how full it is is none"
         );
         assert_eq!(
             limits.credits,

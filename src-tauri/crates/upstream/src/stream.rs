@@ -43,6 +43,8 @@ pub struct EventStream {
 pub(crate) enum Source {
     Http(Box<reqwest::Response>),
     Demo(Playback),
+    /// An answer that came in one piece (S51).
+    Whole(Option<Bytes>),
     /// The end, good or bad; the connection is gone.
     Over,
 }
@@ -56,6 +58,7 @@ impl Source {
                 Failure::Truncated
             }),
             Self::Demo(playback) => Ok(playback.chunk().await),
+            Self::Whole(bytes) => Ok(bytes.take()),
             Self::Over => Ok(None),
         }
     }

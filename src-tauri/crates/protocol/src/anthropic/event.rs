@@ -272,6 +272,8 @@ pub enum StopReason {
     StopSequence,
     /// It refused.
     Refusal,
+    /// It searched too often in a row; the client may ask it to go on.
+    PauseTurn,
 }
 
 /// Tokens, Anthropic's way: `input_tokens` without what the cache did.
@@ -295,6 +297,19 @@ pub struct Usage {
 pub struct ServerToolUse {
     /// Searches that were made (S25).
     pub web_search_requests: u64,
+}
+
+impl Usage {
+    /// The sum of two responses that make one answer. Searches are counted elsewhere.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens + other.input_tokens,
+            cache_creation_input_tokens: self.cache_creation_input_tokens + other.cache_creation_input_tokens,
+            cache_read_input_tokens: self.cache_read_input_tokens + other.cache_read_input_tokens,
+            output_tokens: self.output_tokens + other.output_tokens,
+            server_tool_use: None,
+        }
+    }
 }
 
 impl From<crate::openai::event::Usage> for Usage {

@@ -112,7 +112,8 @@ pub fn classify(error: &WireError<'_>, around: Circumstances) -> Failure {
     let is = |word: &str| code == word || kind == word;
     let says = |words: &str| lower.contains(words);
 
-    if is("usage_limit_reached") {
+    // Workspaces have codes of their own: `workspace_member_usage_limit_reached` and the like (`upstream.md` §d.3).
+    if code.ends_with("usage_limit_reached") || kind.ends_with("usage_limit_reached") {
         let resets_at = error
             .resets_at
             .map(|at| at as i64)
@@ -120,13 +121,16 @@ pub fn classify(error: &WireError<'_>, around: Circumstances) -> Failure {
             .or_else(|| around.retry_after.map(|after| around.now + after.as_secs() as i64));
         return Failure::AccountLimit { resets_at, plan: error.plan_type.as_deref().map(str::to_owned) };
     }
-    if is("usage_not_included") || is("insufficient_quota") || around.status == Some(402) {
+    let is_spent = code.ends_with("credits_depleted") || kind.ends_with("credits_depleted");
+    if is_spent || is("usage_not_included") || is("insufficient_quota") || around.status == Some(402) {
         return Failure::Billing { message: format!("{message} (ChatGPT plan or credit)") };
     }
     if is("context_length_exceeded")
         || says("exceeds the context window")
         || says("maximum context length")
         || says("too many tokens")
+        // Too many bytes: fewer of them is what compacting makes, and nothing else helps.
+        || around.status == Some(413)
     {
         return Failure::ContextOverflow { tokens: 0, window: 0 };
     }
@@ -138,6 +142,10 @@ pub fn classify(error: &WireError<'_>, around: Circumstances) -> Failure {
     }
     if is("invalid_encrypted_content") || says("encrypted content could not be") {
         return Failure::StaleReasoning { message };
+    }
+    if is("previous_response_not_found") {
+        // No request of ours names a previous response, so each is the whole history already: once more will do (S42).
+        return Failure::Upstream { status: 502, message };
     }
     if is("unsupported_value") && (says("responses-lite") || says("responses lite")) {
         return Failure::WrongDialect { message };
@@ -168,6 +176,8 @@ pub fn classify(error: &WireError<'_>, around: Circumstances) -> Failure {
         Some(403) => Failure::Forbidden { message },
         Some(415) => Failure::CompressionRefused { message },
         Some(503) => Failure::Overloaded { message },
+        // A timeout, a conflict, a replay that came too early: the same request may well succeed.
+        Some(408 | 409 | 425) => Failure::Upstream { status: 502, message },
         Some(status @ 500..) => Failure::Upstream { status, message },
         Some(400..) => Failure::Rejected { message, code: error.code.as_deref().map(str::to_owned) },
         Some(status) => Failure::Upstream { status, message },
@@ -251,6 +261,42 @@ mod tests {
             at(400, r#"{"error":{"code":"context_length_exceeded","message":"long"}}"#),
             Failure::ContextOverflow { .. }
         ));
+    }
+
+    #[test]
+    fn each_sign_of_upstream_md_e_has_its_failure() {
+        let error =
+            |code: &str| format!(r#"{{"error":{{"type":"{code}","message":"m","resets_in_seconds":5}}}}"#);
+        let limit = Failure::AccountLimit { resets_at: Some(105), plan: None };
+        let (m, code) = ("m".to_owned(), None);
+        for (status, body, expected) in [
+            (429, error("usage_limit_reached"), limit.clone()),
+            (429, error("workspace_member_usage_limit_reached"), limit),
+            (429, error("usage_not_included"), Failure::Billing { message: "m (ChatGPT plan or credit)".into() }),
+            (
+                429,
+                error("workspace_owner_credits_depleted"),
+                Failure::Billing { message: "m (ChatGPT plan or credit)".into() },
+            ),
+            (429, error("x"), Failure::RateLimited { after: None, message: m.clone() }),
+            (503, error("slow_down"), Failure::Overloaded { message: m.clone() }),
+            (500, error("server_error"), Failure::Upstream { status: 500, message: m.clone() }),
+            (408, error("timeout"), Failure::Upstream { status: 502, message: m.clone() }),
+            (409, error("conflict"), Failure::Upstream { status: 502, message: m.clone() }),
+            (400, error("previous_response_not_found"), Failure::Upstream { status: 502, message: m.clone() }),
+            (413, String::new(), Failure::ContextOverflow { tokens: 0, window: 0 }),
+            (400, error("brand_new"), Failure::Rejected { message: m.clone(), code: code.clone() }),
+            (403, error("brand_new"), Failure::Forbidden { message: m.clone() }),
+            (
+                404,
+                r#"{"error":{"message":"Model not found gpt-x","type":"invalid_request_error","param":"model","code":null}}"#.into(),
+                Failure::ModelRefused {
+                    message: "Model not found gpt-x Run `dragoman models` to see what this account offers.".into(),
+                },
+            ),
+        ] {
+            assert_eq!(at(status, &body), expected, "{status} {body}");
+        }
     }
 
     #[test]

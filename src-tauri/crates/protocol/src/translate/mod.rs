@@ -11,11 +11,13 @@ mod pairs;
 mod parts;
 mod request;
 mod response;
+mod searching;
 mod tools;
 
 pub use envelope::Envelope;
 pub use notes::{Note, Notes, What};
 pub use originals::Originals;
 pub use request::{Context, Translated, messages_to_responses};
-pub use response::{Answer, ResponsesToMessages, SearchRules};
+pub use response::{Answer, Asked, Found, ResponsesToMessages, SearchRules};
+pub use searching::{Searched, search_body, search_function};
 pub use tools::{Names, ToolOrder};

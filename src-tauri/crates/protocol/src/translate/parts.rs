@@ -333,6 +333,7 @@ mod tests {
             thread: "",
             tools: &ToolOrder::default(),
             originals: &Originals::new(),
+            searched: None,
         };
         let text = body.to_string();
         let request = MessagesRequest::parse(&text).unwrap();

@@ -6,6 +6,7 @@ use super::content::{Reader, Writer};
 use super::notes::{Notes, What};
 use super::originals::Originals;
 use super::pairs::Pairs;
+use super::searching::{Searched, function, search_function};
 use super::tools::{Names, ToolOrder, Tools, upstream_name};
 use crate::anthropic::block::Block;
 use crate::anthropic::request::{Content, MessagesRequest, Role as ClientRole, ToolChoiceKind};
@@ -36,6 +37,8 @@ pub struct Context<'a> {
     pub tools: &'a ToolOrder,
     /// Arguments as the model wrote them.
     pub originals: &'a Originals,
+    /// What was searched and found since the client's request.
+    pub searched: Option<&'a Searched>,
 }
 
 /// The request for the backend, and what must be known when the answer comes.
@@ -63,11 +66,16 @@ pub fn messages_to_responses<'a>(
     let pairs = Pairs::of(request, &mut notes);
     let mut tools = Tools::of(request, context.tools, &mut notes)?;
     let names = std::mem::take(&mut tools.names);
-    if dialect == Dialect::Lite && tools.search.is_some() {
-        return Err(Failure::Invalid {
-            message: format!("{} can't search the web, and no model that can is available", route.model),
-            param: None,
-        });
+    if dialect == Dialect::Lite
+        && tools.search.take().is_some()
+        && let Some(name) = search_function(request)
+    {
+        tools.add(function(name));
+        notes.add(
+            What::Adjusted,
+            "tools",
+            format!("the search endpoint serves the web search of {}", route.model),
+        );
     }
     let searches = tools.search.is_some();
     let choice = choice(request, &tools, dialect, &mut notes)?;
@@ -102,8 +110,15 @@ pub fn messages_to_responses<'a>(
     }
     let mut input = writer.finish();
     input.extend(blocked_domains(request).map(|line| message(Role::Developer, line)));
+    let is_forced = choice.line.is_some();
     if let Some(line) = choice.line {
         input.push(message(Role::Developer, line));
+    }
+    if let Some(searched) = context.searched.filter(|searched| !searched.is_empty()) {
+        input.extend(searched.items(context.reasoning, context.account));
+        if is_forced {
+            input.push(message(Role::Developer, "That was done. Answer now.".to_owned()));
+        }
     }
     if !input.iter().any(|item| !matches!(item, InputItem::AdditionalTools { .. })) {
         input.push(message(Role::User, "(The message is empty.)".to_owned()));

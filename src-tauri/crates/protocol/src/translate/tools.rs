@@ -154,6 +154,14 @@ impl<'a> Tools<'a> {
         Ok(Self { batches, names, search })
     }
 
+    /// Adds a tool of ours to the first ones.
+    pub(super) fn add(&mut self, tool: Tool<'a>) {
+        match self.batches.first_mut() {
+            Some((0, first)) => first.push(tool),
+            _ => self.batches.insert(0, (0, vec![tool])),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.batches.is_empty() && self.search.is_none()
     }
@@ -261,7 +269,7 @@ fn raw<'a>(json: &str) -> Cow<'a, RawValue> {
 }
 
 /// The members of an object in their order, values untouched.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -8,6 +8,9 @@
 //! end of input without a terminal event is an error. Not here: time, pings, the HTTP status (proxy).
 
 mod cutter;
+#[cfg(test)]
+mod properties;
+mod repair;
 mod search;
 mod slot;
 #[cfg(test)]
@@ -17,15 +20,19 @@ use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
 use super::notes::{Notes, What};
+use super::searching::Searched;
 use super::tools::Names;
 use crate::anthropic::event::{MessageHead, ServerToolUse, Sink, StopDelta, StopReason, StreamEvent, Usage};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::event::{Event, Place, Response};
 use crate::openai::item::OutputItem;
-pub use search::SearchRules;
 use search::Searches;
+pub use search::{Asked, Found, SearchRules};
 use slot::{Blocks, Kind, Slot};
+
+/// After so many searches in a row the answer is handed over unfinished.
+const MOST_ROUNDS: usize = 16;
 
 /// What the answer's head and signatures are made of.
 #[derive(Debug, Clone)]
@@ -62,6 +69,9 @@ pub struct ResponsesToMessages {
     done_ids: HashSet<String>,
     done_indices: HashSet<u64>,
     refused: bool,
+    /// What was said and found in earlier rounds and this one, if the model can ask for searches.
+    searched: Searched,
+    rounds: usize,
     usage: Option<Usage>,
     notes: Notes,
 }
@@ -73,6 +83,8 @@ enum Expect {
     Start,
     /// Blocks.
     Content,
+    /// What was found: the model has asked for searches, and its answer goes on with the next response.
+    Findings,
     /// Nothing: the message has ended, well or badly.
     Silence,
 }
@@ -89,6 +101,8 @@ impl ResponsesToMessages {
             done_ids: HashSet::new(),
             done_indices: HashSet::new(),
             refused: false,
+            searched: Searched::default(),
+            rounds: 0,
             usage: None,
             notes: Notes::default(),
         }
@@ -113,7 +127,7 @@ impl ResponsesToMessages {
     /// # Errors
     /// What upstream says went wrong, or arguments that are no JSON. The machine is silent from then on.
     pub fn push(&mut self, event: &Event<'_>, now: i64, sink: &mut impl Sink) -> Result<(), Failure> {
-        if self.expect == Expect::Silence {
+        if matches!(self.expect, Expect::Silence | Expect::Findings) {
             return Ok(());
         }
         let pushed = self.take(event, now, sink);
@@ -132,7 +146,7 @@ impl ResponsesToMessages {
     /// client has it and will run it (S48).
     pub fn finish(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
         match self.expect {
-            Expect::Silence => Ok(()),
+            Expect::Silence | Expect::Findings => Ok(()),
             Expect::Content if self.queue.is_empty() && self.blocks.calls_sent > 0 => {
                 self.notes.add(What::Repaired, "response.completed", "missing; every item had arrived whole");
                 self.stop(StopReason::ToolUse, None, sink);
@@ -148,6 +162,58 @@ impl ResponsesToMessages {
     /// True once the message has ended.
     pub fn has_ended(&self) -> bool {
         self.expect == Expect::Silence
+    }
+
+    // === searches that are made for the model ===
+
+    /// True if the response has ended and the answer has not: what [`Self::asked`] tells is to be searched for.
+    pub fn is_searching(&self) -> bool {
+        self.expect == Expect::Findings
+    }
+
+    /// The searches that the model asks for.
+    pub fn asked(&self) -> Vec<Asked> {
+        let asked = self.queue.iter().filter_map(Slot::asked);
+        match self.answer.search.max_uses {
+            Some(most) => asked.take(most.saturating_sub(self.searches.made) as usize).collect(),
+            None => asked.collect(),
+        }
+    }
+
+    /// Takes what was found for all of [`Self::asked`], in that order, and gives what the next request to the model goes
+    /// on with. `None`: there is none, the message has ended.
+    pub fn found(&mut self, found: Vec<Found>, sink: &mut impl Sink) -> Option<Searched> {
+        if self.expect != Expect::Findings {
+            return None;
+        }
+        self.expect = Expect::Content;
+        let mut found = found.into_iter();
+        for slot in &mut self.queue {
+            if let Some(Asked { call_id, query }) = slot.asked() {
+                let (content, words) = self.searches.found(found.next(), &self.answer.search);
+                self.searched.answered(&call_id, &words);
+                slot.answer(query, content);
+            }
+        }
+        self.advance(sink);
+        self.rounds += 1;
+        if self.blocks.calls_sent > 0 {
+            // The client has calls to answer; it gives back what was found with its next request.
+            self.stop(StopReason::ToolUse, None, sink);
+            None
+        } else if self.rounds >= MOST_ROUNDS {
+            self.notes.add(
+                What::Dropped,
+                "tools",
+                format!("after {MOST_ROUNDS} searches the answer is handed over as it is"),
+            );
+            self.stop(StopReason::PauseTurn, None, sink);
+            None
+        } else {
+            self.done_ids.clear();
+            self.done_indices.clear();
+            Some(self.searched.clone())
+        }
     }
 
     /// The true usage, once it is known.
@@ -169,14 +235,14 @@ impl ResponsesToMessages {
         match event {
             Event::ItemAdded { place, item } => {
                 if let Some(index) = self.slot(place, item) {
-                    self.queue[index].learn(item);
+                    self.queue[index].learn(item, &self.answer);
                     self.advance(sink);
                 }
             }
             Event::ItemDone { place, item } => self.item_done(place, item, sink)?,
             Event::TextDelta { place, delta, refusal } => {
                 self.refused |= *refusal;
-                self.delta(place, Kind::Message, delta, sink);
+                self.delta(place, Kind::Message, delta, sink)?;
             }
             Event::TextDone { place, text, refusal } => {
                 self.refused |= *refusal;
@@ -185,18 +251,14 @@ impl ResponsesToMessages {
                     self.advance(sink);
                 }
             }
-            Event::ReasoningDelta { place, delta } => {
-                self.delta(place, Kind::Reasoning, delta, sink);
-            }
+            Event::ReasoningDelta { place, delta } => self.delta(place, Kind::Reasoning, delta, sink)?,
             Event::ReasoningDone { place, text } => {
                 if let Some(index) = self.slot_for(place, Kind::Reasoning) {
                     self.queue[index].complete_part(place.part, text);
                     self.advance(sink);
                 }
             }
-            Event::ArgumentsDelta { place, delta } => {
-                self.delta(place, Kind::Call, delta, sink);
-            }
+            Event::ArgumentsDelta { place, delta } => self.delta(place, Kind::Call, delta, sink)?,
             Event::ArgumentsDone { place, arguments } => {
                 if let Some(index) = self.slot_for(place, Kind::Call) {
                     self.queue[index].complete_arguments(&arguments.to_text())?;
@@ -255,11 +317,20 @@ impl ResponsesToMessages {
         }))
     }
 
-    fn delta(&mut self, place: &Place<'_>, kind: Kind, delta: &JsonStr<'_>, sink: &mut impl Sink) {
-        let Some(index) = self.slot_for(place, kind) else { return };
+    fn delta(
+        &mut self,
+        place: &Place<'_>,
+        kind: Kind,
+        delta: &JsonStr<'_>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Failure> {
+        let Some(index) = self.slot_for(place, kind) else { return Ok(()) };
         let part = if kind == Kind::Call { 0 } else { place.part };
         if !self.queue[index].receive(part, delta) {
-            return;
+            return Ok(());
+        }
+        if self.queue[index].runs_dry(delta) {
+            return Err(self.queue[index].broken_arguments());
         }
         if index == 0 && self.queue[0].is_live(&self.answer) {
             self.open(sink);
@@ -267,6 +338,7 @@ impl ResponsesToMessages {
         } else {
             self.queue[index].keep(part, delta);
         }
+        Ok(())
     }
 
     fn item_done(
@@ -277,8 +349,11 @@ impl ResponsesToMessages {
     ) -> Result<(), Failure> {
         let Some(index) = self.slot(place, item) else { return Ok(()) };
         let slot = &mut self.queue[index];
-        slot.learn(item);
+        slot.learn(item, &self.answer);
         slot.complete(item, &mut self.searches, &mut self.notes)?;
+        if self.answer.search.function.is_some() {
+            self.searched.heard(item, &self.answer.account);
+        }
         self.advance(sink);
         Ok(())
     }
@@ -300,7 +375,8 @@ impl ResponsesToMessages {
             }
             let Some(front) = self.queue.front_mut() else { break };
             front.send(&mut self.blocks, &self.answer, &mut self.searches, &mut self.notes, sink);
-            if !front.done {
+            // Nothing follows a stop sequence, also not what has waited behind it.
+            if !front.done || self.blocks.met.is_some() {
                 break;
             }
             if let Some(through) = self.queue.pop_front() {
@@ -330,13 +406,15 @@ impl ResponsesToMessages {
     }
 
     fn end(&mut self, response: &Response<'_>, reason: StopReason, sink: &mut impl Sink) {
-        let mut usage = response.usage.map(Usage::from).unwrap_or_default();
-        if self.searches.made > 0 {
-            usage.server_tool_use = Some(ServerToolUse { web_search_requests: self.searches.made });
-        }
-        self.usage = Some(usage);
+        let usage = response.usage.map(Usage::from).unwrap_or_default();
+        self.usage = Some(usage.plus(self.usage.unwrap_or_default()));
         if let Some(sequence) = self.blocks.met.take() {
             return self.stop(StopReason::StopSequence, Some(sequence), sink);
+        }
+        if self.queue.iter().any(|slot| slot.asked().is_some()) {
+            self.open(sink);
+            self.expect = Expect::Findings;
+            return;
         }
         let reason = if self.blocks.calls_sent > 0 { StopReason::ToolUse } else { reason };
         self.stop(reason, None, sink);
@@ -344,11 +422,19 @@ impl ResponsesToMessages {
 
     fn stop(&mut self, stop_reason: StopReason, sequence: Option<String>, sink: &mut impl Sink) {
         self.open(sink);
-        let usage = self.usage.unwrap_or(Usage {
+        let mut usage = self.usage.unwrap_or(Usage {
             input_tokens: self.answer.estimate,
             output_tokens: self.blocks.sent as u64 / 4,
             ..Usage::default()
         });
+        if self.searches.made > 0 {
+            usage.server_tool_use = Some(ServerToolUse { web_search_requests: self.searches.made });
+        }
+        self.usage = self.usage.map(|_| usage);
+        if self.searches.refused > 0 {
+            let detail = format!("searches beyond it, shown as errors: {}", self.searches.refused);
+            self.notes.add(What::Adjusted, "tools.max_uses", detail);
+        }
         let delta = StopDelta { stop_reason, stop_sequence: sequence.map(Cow::Owned) };
         sink.event(StreamEvent::MessageDelta { delta, usage });
         sink.event(StreamEvent::MessageStop);

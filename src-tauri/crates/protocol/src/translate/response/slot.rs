@@ -4,8 +4,9 @@ use super::super::envelope::Envelope;
 use super::super::notes::{Notes, What};
 use super::Answer;
 use super::cutter::Cutter;
-use super::search::{Search, Searches};
-use crate::anthropic::event::{BlockStart, Citation, Delta, EmptyObject, Sink, StreamEvent};
+use super::repair::{self, Flood};
+use super::search::{Asked, Search, Searches};
+use crate::anthropic::event::{BlockStart, Citation, Delta, EmptyObject, SearchContent, Sink, StreamEvent};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::item::{OutputItem, OutputPart};
@@ -92,6 +93,14 @@ pub(super) struct Slot {
     waiting: Vec<(u64, String)>,
     /// A call's arguments so far, decoded: they are checked before the block is closed.
     arguments: String,
+    /// White space at their end.
+    flood: Flood,
+    /// A call that is looked at as a whole before anything of it goes out.
+    held: bool,
+    /// A call that asks for a search, which is made for the client.
+    asks: bool,
+    /// The query and what came of it.
+    found: Option<(String, SearchContent)>,
     encrypted_content: Option<String>,
     started: bool,
     cutter: Cutter,
@@ -117,6 +126,10 @@ impl Slot {
             received: Vec::new(),
             waiting: Vec::new(),
             arguments: String::new(),
+            flood: Flood::default(),
+            held: false,
+            asks: false,
+            found: None,
             encrypted_content: None,
             started: false,
             cutter: Cutter::default(),
@@ -138,7 +151,7 @@ impl Slot {
     }
 
     /// Takes over what an item says about itself.
-    pub(super) fn learn(&mut self, item: &OutputItem<'_>) {
+    pub(super) fn learn(&mut self, item: &OutputItem<'_>, answer: &Answer) {
         if self.id.is_empty() {
             self.id = item.id().into_owned();
         }
@@ -146,6 +159,8 @@ impl Slot {
             OutputItem::FunctionCall(call) => {
                 if !call.name.is_empty() {
                     call.name.clone_into_string(&mut self.name);
+                    self.held = repair::applies_to(answer.names.to_client(&self.name));
+                    self.asks = answer.search.function == Some(self.name.as_str());
                 }
                 if !call.call_id.is_empty() {
                     call.call_id.clone_into_string(&mut self.call_id);
@@ -177,6 +192,11 @@ impl Slot {
             self.arguments.push_str(&delta.to_text());
         }
         true
+    }
+
+    /// Does this piece of a call's arguments say that the model writes nothing but white space?
+    pub(super) fn runs_dry(&mut self, delta: &JsonStr<'_>) -> bool {
+        self.kind == Kind::Call && self.flood.rises(&delta.to_text())
     }
 
     /// Keeps a piece until it is this item's turn.
@@ -273,13 +293,39 @@ impl Slot {
             if !valid || self.name.is_empty() {
                 return Err(self.broken_arguments());
             }
+            self.whole = true;
+            if self.asks {
+                return Ok(()); // it is through when the search is
+            }
         }
         self.done = true;
         self.whole = whole;
         Ok(())
     }
 
-    fn broken_arguments(&self) -> Failure {
+    /// The search that this call asks for, once the call is whole.
+    pub(super) fn asked(&self) -> Option<Asked> {
+        #[derive(serde::Deserialize)]
+        struct Arguments {
+            #[serde(default)]
+            query: String,
+        }
+        let is_open = self.asks && self.whole && !self.done;
+        is_open.then(|| Asked {
+            call_id: self.call_id.clone(),
+            query: serde_json::from_str::<Arguments>(&self.arguments)
+                .map(|call| call.query)
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The search was made.
+    pub(super) fn answer(&mut self, query: String, found: SearchContent) {
+        self.found = Some((query, found));
+        self.done = true;
+    }
+
+    pub(super) fn broken_arguments(&self) -> Failure {
         let tool = if self.name.is_empty() { "a tool" } else { &self.name };
         Failure::BrokenArguments { tool: tool.to_owned() }
     }
@@ -291,14 +337,15 @@ impl Slot {
             Kind::Reasoning => {
                 answer.thinking && (!self.waiting.is_empty() || self.done && self.encrypted_content.is_some())
             }
-            Kind::Call => self.can_start(),
+            Kind::Call => self.found.is_some() || self.can_start(),
             Kind::Search | Kind::Other => self.done,
         }
     }
 
     /// A call starts when its name is known (S10); one that was cut before anything of it went out never does.
     fn can_start(&self) -> bool {
-        !self.name.is_empty() && (self.started || self.whole || !self.done)
+        let may_begin = self.started || self.whole || !self.done && !self.held;
+        !self.name.is_empty() && !self.asks && may_begin
     }
 
     /// Sends what is there. The caller has made sure that this item is the front one and the message has started.
@@ -325,7 +372,12 @@ impl Slot {
                     notes.add(What::Dropped, "reasoning", "the client asked for no thinking");
                 }
             }
-            Kind::Call => self.send_call(blocks, answer, sink),
+            Kind::Call if self.asks => {
+                if let Some((query, found)) = self.found.take() {
+                    searches.show(&self.id, &query, found, blocks, sink);
+                }
+            }
+            Kind::Call => self.send_call(blocks, answer, notes, sink),
             Kind::Search => {
                 if let Some(search) = self.search.take_if(|_| self.done) {
                     search.send(&self.id, self.whole, &answer.search, searches, blocks, sink);
@@ -461,8 +513,17 @@ impl Slot {
         }
     }
 
-    fn send_call(&mut self, blocks: &mut Blocks, answer: &Answer, sink: &mut impl Sink) {
+    fn send_call(&mut self, blocks: &mut Blocks, answer: &Answer, notes: &mut Notes, sink: &mut impl Sink) {
         if self.can_start() {
+            if self.held
+                && !self.started
+                && let Some((mended, why)) =
+                    repair::mended(answer.names.to_client(&self.name), &self.arguments)
+            {
+                notes.add(What::Repaired, "response.output", why);
+                self.waiting = vec![(0, mended.clone())];
+                self.arguments = mended;
+            }
             self.start_call(blocks, answer, sink);
             self.send_waiting(blocks, answer, sink);
             if self.done && self.whole {

@@ -1,14 +1,12 @@
-//! The seven properties of the machine, over generated streams in every interleaving, and single cases beside them.
+//! Single cases of the machine; its properties are in `properties.rs`.
 
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::anthropic::event::{MessageSink, SseSink};
 use crate::sse::Decoder;
-use crate::translate::Envelope;
 
-fn answer(thinking: bool) -> Answer {
+pub(super) fn answer(thinking: bool) -> Answer {
     Answer {
         id: "msg_1".into(),
         model: "claude-opus-5-5".into(),
@@ -22,7 +20,7 @@ fn answer(thinking: bool) -> Answer {
     }
 }
 
-fn run(events: &[Value], thinking: bool) -> (Result<(), Failure>, Vec<Value>) {
+pub(super) fn run(events: &[Value], thinking: bool) -> (Result<(), Failure>, Vec<Value>) {
     let mut machine = ResponsesToMessages::new(answer(thinking));
     let mut sink = SseSink::default();
     let mut outcome = Ok(());
@@ -42,7 +40,7 @@ fn run(events: &[Value], thinking: bool) -> (Result<(), Failure>, Vec<Value>) {
     (outcome, sent)
 }
 
-fn fold(events: &[Value], thinking: bool) -> Value {
+pub(super) fn fold(events: &[Value], thinking: bool) -> Value {
     let mut machine = ResponsesToMessages::new(answer(thinking));
     let mut sink = MessageSink::default();
     for event in events {
@@ -53,7 +51,7 @@ fn fold(events: &[Value], thinking: bool) -> Value {
 }
 
 /// What a client makes of a stream: the blocks it ends up with. Checks properties 1 and 2 on the way.
-fn client(sent: &[Value]) -> (Vec<Value>, Option<String>) {
+pub(super) fn client(sent: &[Value]) -> (Vec<Value>, Option<String>) {
     let mut blocks: Vec<Value> = Vec::new();
     let mut open = false;
     let mut stop_reason = None;
@@ -78,6 +76,9 @@ fn client(sent: &[Value]) -> (Vec<Value>, Option<String>) {
                     "text_delta" => ("text", "text", "text"),
                     "thinking_delta" => ("thinking", "thinking", "thinking"),
                     "signature_delta" => ("signature", "signature", "thinking"),
+                    "input_json_delta" if block["type"] == "server_tool_use" => {
+                        ("partial_json", "", "server_tool_use")
+                    }
                     "input_json_delta" => ("partial_json", "", "tool_use"),
                     other => panic!("{other}"),
                 };
@@ -95,7 +96,7 @@ fn client(sent: &[Value]) -> (Vec<Value>, Option<String>) {
                 assert!(open);
                 open = false;
                 let block = blocks.last_mut().unwrap();
-                if block["type"] == "tool_use" {
+                if block["type"] == "tool_use" || block["type"] == "server_tool_use" {
                     block["input"] = serde_json::from_str(&json).unwrap();
                     json.clear();
                 }
@@ -109,199 +110,6 @@ fn client(sent: &[Value]) -> (Vec<Value>, Option<String>) {
         }
     }
     (blocks, stop_reason)
-}
-
-/// An item the model produced, and how wordy upstream is about it.
-#[derive(Debug, Clone)]
-struct Item {
-    body: Body,
-    deltas: bool,
-    part_done: bool,
-    item_done: bool,
-    cuts: Vec<prop::sample::Index>,
-}
-
-#[derive(Debug, Clone)]
-enum Body {
-    Message(Vec<String>),
-    Reasoning(Vec<String>, bool),
-    Call(String),
-}
-
-fn texts() -> impl Strategy<Value = Vec<String>> {
-    prop::collection::vec("[a-zé😀\"\\\\\n ]{1,12}", 1..3)
-}
-
-fn item() -> impl Strategy<Value = Item> {
-    let body = prop_oneof![
-        texts().prop_map(Body::Message),
-        (texts(), any::<bool>()).prop_map(|(parts, sealed)| Body::Reasoning(parts, sealed)),
-        "[a-zé\"\\\\]{0,12}".prop_map(|value| Body::Call(json!({ "value": value }).to_string())),
-    ];
-    (body, any::<[bool; 3]>(), prop::collection::vec(any::<prop::sample::Index>(), 3)).prop_map(
-        |(body, [deltas, part_done, item_done], cuts)| Item { body, deltas, part_done, item_done, cuts },
-    )
-}
-
-impl Item {
-    /// The item as `output_item.done` and `response.completed` show it.
-    fn whole(&self, i: usize) -> Value {
-        match &self.body {
-            Body::Message(parts) => {
-                json!({"type":"message","id":format!("msg_{i}"),"role":"assistant","status":"completed",
-                "content":parts.iter().map(|text| json!({"type":"output_text","text":text,"annotations":[]})).collect::<Vec<_>>()})
-            }
-            Body::Reasoning(parts, sealed) => json!({"type":"reasoning","id":format!("rs_{i}"),
-                "encrypted_content": sealed.then(|| format!("enc{i}")),
-                "summary":parts.iter().map(|text| json!({"type":"summary_text","text":text})).collect::<Vec<_>>()}),
-            Body::Call(arguments) => {
-                json!({"type":"function_call","id":format!("fc_{i}"),"call_id":format!("call_{i}"),
-                "name":format!("tool_{i}"),"arguments":arguments,"status":"completed"})
-            }
-        }
-    }
-
-    fn events(&self, i: usize) -> Vec<Value> {
-        let whole = self.whole(i);
-        let mut added = whole.clone();
-        for (field, empty) in [("content", json!([])), ("summary", json!([])), ("arguments", json!(""))] {
-            if added.get(field).is_some() {
-                added[field] = empty;
-            }
-        }
-        let id = &whole["id"];
-        let mut events = vec![json!({"type":"response.output_item.added","output_index":i,"item":added})];
-        let (event, index, parts, done): (&str, &str, Vec<&String>, &str) = match &self.body {
-            Body::Message(parts) => ("output_text", "content_index", parts.iter().collect(), "text"),
-            Body::Reasoning(parts, _) => {
-                ("reasoning_summary_text", "summary_index", parts.iter().collect(), "text")
-            }
-            Body::Call(arguments) => ("function_call_arguments", "ignored", vec![arguments], "arguments"),
-        };
-        for (p, text) in parts.iter().enumerate() {
-            if self.deltas {
-                let mut at: Vec<usize> = self.cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
-                at.retain(|at| text.is_char_boundary(*at));
-                at.extend([0, text.len()]);
-                at.sort_unstable();
-                for pair in at.windows(2) {
-                    events.push(
-                        json!({"type":format!("response.{event}.delta"),"item_id":id,"output_index":i,index:p,
-                        "delta":&text[pair[0]..pair[1]]}),
-                    );
-                }
-            }
-            if self.part_done {
-                events.push(json!({"type":format!("response.{event}.done"),"item_id":id,"output_index":i,index:p,done:text}));
-            }
-        }
-        if self.item_done {
-            events.push(json!({"type":"response.output_item.done","output_index":i,"item":whole}));
-        }
-        events
-    }
-
-    /// The blocks that a client must end up with.
-    fn blocks(&self, i: usize) -> Vec<Value> {
-        match &self.body {
-            Body::Message(parts) => parts.iter().map(|text| json!({"type":"text","text":text})).collect(),
-            Body::Reasoning(parts, sealed) => {
-                let signature = if *sealed {
-                    Envelope {
-                        model: "gpt-6.1-sol".into(),
-                        account: "0011aabb".into(),
-                        item_id: format!("rs_{i}").into(),
-                        encrypted_content: format!("enc{i}").into(),
-                    }
-                    .seal()
-                } else {
-                    String::new()
-                };
-                vec![json!({"type":"thinking","thinking":parts.join("\n\n"),"signature":signature})]
-            }
-            Body::Call(arguments) => {
-                let input: Value = serde_json::from_str(arguments).unwrap();
-                vec![
-                    json!({"type":"tool_use","id":format!("call_{i}"),"name":format!("tool_{i}"),"input":input}),
-                ]
-            }
-        }
-    }
-}
-
-/// Items whose events are mixed in any way that keeps each item's own order.
-fn stream() -> impl Strategy<Value = (Vec<Item>, Vec<Value>)> {
-    (prop::collection::vec(item(), 0..5), prop::collection::vec(any::<prop::sample::Index>(), 80)).prop_map(
-        |(items, picks)| {
-            let mut queues: Vec<std::collections::VecDeque<Value>> =
-                items.iter().enumerate().map(|(i, item)| item.events(i).into()).collect();
-            let mut events = vec![json!({"type":"response.created","response":{"id":"r"}})];
-            // Items are announced in order; what follows comes in any order.
-            let mut announced = 0;
-            for pick in picks.iter().cycle().take(4_000) {
-                let ready: Vec<usize> =
-                    (0..queues.len()).filter(|i| !queues[*i].is_empty() && *i <= announced).collect();
-                let Some(next) = ready.get(pick.index(ready.len().max(1))) else { break };
-                events.extend(queues[*next].pop_front());
-                announced = announced.max(next + 1);
-            }
-            let output: Vec<Value> = items.iter().enumerate().map(|(i, item)| item.whole(i)).collect();
-            events.push(json!({"type":"response.completed","response":{"id":"r","output":output,
-                "usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4},"output_tokens":3}}}));
-            (items, events)
-        },
-    )
-}
-
-proptest! {
-    #[test]
-    fn nothing_is_lost_doubled_or_out_of_order((items, events) in stream()) {
-        let (outcome, sent) = run(&events, true);
-        prop_assert_eq!(outcome, Ok(()));
-        let (blocks, stop_reason) = client(&sent);
-        let expected: Vec<Value> =
-            items.iter().enumerate().flat_map(|(i, item)| item.blocks(i)).collect();
-        prop_assert_eq!(&blocks, &expected);
-        let calls = items.iter().any(|item| matches!(item.body, Body::Call(_)));
-        prop_assert_eq!(stop_reason.as_deref(), Some(if calls { "tool_use" } else { "end_turn" }));
-
-        let whole = fold(&events, true);
-        prop_assert_eq!(&whole["content"], &json!(expected), "the fold is the stream");
-        prop_assert_eq!(&whole["usage"], &json!({"input_tokens":6,"cache_creation_input_tokens":0,
-            "cache_read_input_tokens":4,"output_tokens":3}));
-    }
-
-    #[test]
-    fn a_stream_that_breaks_off_is_an_error_and_never_an_end(
-        (_, events) in stream(), at in any::<prop::sample::Index>()
-    ) {
-        let cut = &events[..at.index(events.len())];
-        let mut machine = ResponsesToMessages::new(answer(true));
-        let mut sink = SseSink::default();
-        for event in cut {
-            machine.push(&Event::parse(&event.to_string()).unwrap(), 0, &mut sink).unwrap();
-        }
-        let through = machine.queue.is_empty() && machine.blocks.calls_sent > 0;
-        prop_assert_eq!(machine.finish(&mut sink).is_ok(), through);
-    }
-
-    #[test]
-    fn after_a_failure_there_is_silence((_, events) in stream(), at in any::<prop::sample::Index>()) {
-        let mut machine = ResponsesToMessages::new(answer(true));
-        let mut sink = SseSink::default();
-        let failed = r#"{"type":"response.failed","response":{"error":{"code":"server_error","message":"m"}}}"#;
-        let at = at.index(events.len());
-        for event in &events[..at] {
-            machine.push(&Event::parse(&event.to_string()).unwrap(), 0, &mut sink).unwrap();
-        }
-        prop_assert!(machine.push(&Event::parse(failed).unwrap(), 0, &mut sink).is_err());
-        let length = sink.bytes.len();
-        for event in &events[at..] {
-            machine.push(&Event::parse(&event.to_string()).unwrap(), 0, &mut sink).unwrap();
-        }
-        machine.finish(&mut sink).unwrap();
-        prop_assert_eq!(sink.bytes.len(), length);
-    }
 }
 
 #[test]
@@ -373,6 +181,83 @@ fn a_stop_sequence_ends_the_message_and_nothing_follows() {
 }
 
 /// A search, an answer that cites it behind an emoji, and what is asked of the client's rules.
+/// Rounds of the model that asks for searches by a function, and what is found: the message, and what goes upstream
+/// again.
+fn asking(rules: SearchRules, rounds: &[Vec<Value>], found: &[Vec<Found>]) -> (Value, Vec<Vec<Asked>>) {
+    let mut machine = ResponsesToMessages::new(Answer { search: rules, ..answer(true) });
+    let mut sink = MessageSink::default();
+    let mut asked = Vec::new();
+    for (events, found) in rounds.iter().zip(found.iter().chain(std::iter::repeat(&Vec::new()))) {
+        for event in events {
+            machine.push(&Event::parse(&event.to_string()).unwrap(), 0, &mut sink).unwrap();
+        }
+        if !machine.is_searching() {
+            break;
+        }
+        asked.push(machine.asked());
+        if machine.found(found.clone(), &mut sink).is_none() {
+            break;
+        }
+    }
+    assert!(machine.has_ended());
+    (serde_json::from_slice(&sink.into_json()).unwrap(), asked)
+}
+
+fn call_round(calls: &[(&str, &str, &str)]) -> Vec<Value> {
+    let calls = calls.iter().enumerate().map(|(i, (id, name, arguments))| {
+        json!({"type":"response.output_item.done","output_index":i,"item":{"type":"function_call","id":format!("fc_{id}"),
+            "call_id":id,"name":name,"arguments":arguments,"status":"completed"}})
+    });
+    let end = json!({"type":"response.completed","response":{"usage":{"input_tokens":2,"output_tokens":1}}});
+    calls.chain([end]).collect()
+}
+
+fn asks() -> SearchRules {
+    SearchRules { function: Some("web_search"), ..SearchRules::default() }
+}
+
+#[test]
+fn a_search_beside_a_call_of_the_client_ends_with_the_call() {
+    let round = call_round(&[("a", "web_search", r#"{"query":"q"}"#), ("b", "Bash", "{}")]);
+    let found =
+        Found::Answer(crate::openai::search::SearchAnswer { output: "[T](https://t.example/)".into() });
+    let (message, asked) = asking(asks(), &[round], &[vec![found]]);
+    assert_eq!(asked, [[Asked { call_id: "a".into(), query: "q".into() }]]);
+    let kinds: Vec<&str> =
+        message["content"].as_array().unwrap().iter().filter_map(|block| block["type"].as_str()).collect();
+    assert_eq!(kinds, ["server_tool_use", "web_search_tool_result", "tool_use"]);
+    assert_eq!(message["stop_reason"], "tool_use");
+}
+
+#[test]
+fn a_model_that_never_stops_searching_is_stopped() {
+    let rounds: Vec<Vec<Value>> =
+        (0..MOST_ROUNDS + 5).map(|i| call_round(&[(&format!("c{i}"), "web_search", "{}")])).collect();
+    let found = vec![vec![Found::Busy]; rounds.len()];
+    let (message, asked) = asking(asks(), &rounds, &found);
+    assert_eq!(asked.len(), MOST_ROUNDS);
+    assert_eq!(message["stop_reason"], "pause_turn");
+    assert_eq!(message["content"][1]["content"]["error_code"], "too_many_requests");
+    assert_eq!(message["usage"]["input_tokens"], 2 * MOST_ROUNDS);
+}
+
+#[test]
+fn ordinary_arguments_stream_and_those_of_a_read_wait() {
+    let sent_of = |name: &str| {
+        let mut machine = ResponsesToMessages::new(answer(true));
+        let mut sink = SseSink::default();
+        let added = json!({"type":"response.output_item.added","output_index":0,"item":{"type":"function_call","id":"fc",
+            "call_id":"c","name":name,"arguments":""}});
+        let delta = json!({"type":"response.function_call_arguments.delta","item_id":"fc","output_index":0,"delta":"{\"a\":"});
+        for event in [added, delta] {
+            machine.push(&Event::parse(&event.to_string()).unwrap(), 0, &mut sink).unwrap();
+        }
+        String::from_utf8(sink.bytes).unwrap()
+    };
+    assert!(sent_of("Write").contains("input_json_delta"));
+    assert_eq!(sent_of("Read"), "");
+}
+
 fn searching(rules: SearchRules, calls: &[Value], text: &str, cited: &str) -> (Value, Vec<Value>) {
     let start = text.chars().count() - cited.chars().count();
     let annotation = json!({"type":"url_citation","url":"https://tauri.app/","title":"Tauri","start_index":start,"end_index":text.chars().count()});
@@ -448,7 +333,11 @@ fn searches_obey_the_clients_rules() {
         search_call("ws_3", "b", &["https://tauri.app/", "https://new.example/"]),
         json!({"type":"web_search_call","id":"ws_4","status":"failed","action":{"type":"search","query":"c"}}),
     ];
-    let rules = SearchRules { blocked_domains: vec!["blocked.example".into()], max_uses: Some(1) };
+    let rules = SearchRules {
+        blocked_domains: vec!["blocked.example".into()],
+        max_uses: Some(1),
+        ..SearchRules::default()
+    };
     let (message, _) = searching(rules, &calls, "x", "x");
     let results: Vec<&Value> = message["content"]
         .as_array()
