@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dragoman_proxy as proxy;
-use dragoman_upstream::{AccountView, AccountsView, Client, Limits};
+use dragoman_upstream::{AccountKind, AccountView, AccountsView, Client, Limits};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::models::{self, Models};
-use crate::settings::Settings;
+use crate::settings::{Settings, TokenStore};
 
 /// How long a login that was changed by another program may stay unnoticed while nothing else happens.
 const ACCOUNT: Duration = Duration::from_secs(30);
@@ -155,6 +155,14 @@ fn picture(
     let accounts = client.accounts();
     let account = accounts.in_use().clone();
     let AccountsView { accounts, .. } = accounts;
+    // Not silently: whoever can read the user's files can use the login.
+    let is_kept = |account: &AccountView| matches!(account.kind, AccountKind::Own | AccountKind::ApiKey);
+    let kept_in_files = (settings.accounts.token_store == TokenStore::File && accounts.iter().any(is_kept))
+        .then(|| {
+            "Logins are kept in files that only you can read, not in the system's keyring; set \
+             accounts.token_store = \"keyring\" to move them there."
+                .to_owned()
+        });
     Snapshot {
         version: crate::VERSION,
         server,
@@ -164,6 +172,6 @@ fn picture(
         activity: Activity::of(&activity.borrow()),
         // Not `client.catalog()`: looking at the picture must not send the client to the network.
         models: Models::of(&client.catalog_updates().borrow(), &models::rules(&settings)),
-        hints: hints.iter().chain(settings.hints()).cloned().collect(),
+        hints: hints.iter().chain(settings.hints()).cloned().chain(kept_in_files).collect(),
     }
 }

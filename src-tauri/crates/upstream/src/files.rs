@@ -125,6 +125,20 @@ pub(crate) async fn lock(path: PathBuf, private: bool, limit: Duration) -> io::R
     }
 }
 
+/// Waits for the lock on this thread, at most this long (`TimedOut` then). For work that blocks anyway.
+pub(crate) fn lock_blocking(path: &Path, limit: Duration) -> io::Result<Lock> {
+    let until = std::time::Instant::now() + limit;
+    loop {
+        if let Some(lock) = try_lock(path, true)? {
+            return Ok(lock);
+        }
+        if std::time::Instant::now() >= until {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Runs file work off the async threads.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,

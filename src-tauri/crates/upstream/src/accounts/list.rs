@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -127,17 +127,7 @@ impl List {
     }
 
     fn lock(&self) -> io::Result<files::Lock> {
-        let path = self.directory.join("accounts.lock");
-        let until = Instant::now() + LOCK_LIMIT;
-        loop {
-            if let Some(lock) = files::try_lock(&path, true)? {
-                return Ok(lock);
-            }
-            if Instant::now() >= until {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        files::lock_blocking(&self.directory.join("accounts.lock"), LOCK_LIMIT)
     }
 }
 

@@ -10,6 +10,7 @@ mod journal;
 mod jwt;
 mod keyring;
 mod list;
+mod moving;
 mod own;
 mod problem;
 mod refresh;
@@ -40,6 +41,7 @@ pub(crate) use self::jwt::Claims;
 pub(crate) use self::jwt::forge;
 use self::keyring::KeyringStore;
 use self::list::{Entry, Index, List};
+use self::moving::Moving;
 use self::own::Own;
 pub use self::problem::AccountProblem;
 pub(crate) use self::refresh::{CLIENT_ID, Issuer, error_code};
@@ -78,9 +80,14 @@ struct Known {
 
 impl Accounts {
     pub(crate) fn new(config: &Config, issuer: Issuer, identity: Arc<Identity>, tasks: TaskTracker) -> Self {
+        let files = FileStore::new(config.state_dir.join("tokens"));
         let store: Arc<dyn TokenStore> = match config.token_store {
-            TokenStoreKind::Keyring => Arc::new(KeyringStore::new()),
-            TokenStoreKind::File => Arc::new(FileStore::new(config.state_dir.join("tokens"))),
+            TokenStoreKind::Keyring => {
+                Arc::new(Moving::new(KeyringStore::new(), files, config.state_dir.clone()))
+            }
+            TokenStoreKind::File => {
+                Arc::new(Moving::new(files, KeyringStore::new(), config.state_dir.clone()))
+            }
             TokenStoreKind::Memory => Arc::new(MemoryStore::default()),
         };
         let codex_home = config
