@@ -126,3 +126,10 @@ fn reasoning_whose_id_is_too_long_or_there_already_goes_without_it() {
     assert_eq!(sent, [(None, "a"), (Some("rs_1"), "b"), (None, "c")]);
     assert_eq!(notes, ["messages.0.content.3", "messages", "messages"]);
 }
+
+/// The fuzzer's: the call was whole and waited for the message before it, and a piece that came late was added to its
+/// arguments.
+#[test]
+fn a_piece_that_comes_after_its_whole_call_changes_nothing() {
+    checks::event(include_bytes!("../fuzz/corpus/event/piece-after-the-whole-call.ndjson"));
+}

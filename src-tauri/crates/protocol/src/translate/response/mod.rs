@@ -326,7 +326,8 @@ impl ResponsesToMessages {
     ) -> Result<(), Failure> {
         let Some(index) = self.slot_for(place, kind) else { return Ok(()) };
         let part = if kind == Kind::Call { 0 } else { place.part };
-        if !self.queue[index].receive(part, delta) {
+        // A whole item that waits for its turn takes no more than one that has gone out.
+        if self.queue[index].done || !self.queue[index].receive(part, delta) {
             return Ok(());
         }
         if self.queue[index].runs_dry(delta) {
