@@ -180,6 +180,14 @@ pub enum Failure {
         /// The tool's name.
         tool: String,
     },
+    /// The answer breaks the schema that the client gave for it.
+    #[error(
+        "the model's answer does not have the form that output_config.format asks for ({why}); please try again"
+    )]
+    BrokenFormat {
+        /// Where and how; nothing of the answer.
+        why: String,
+    },
     /// Another error of the backend.
     #[error("{message}")]
     Upstream {
@@ -311,7 +319,10 @@ impl Failure {
             Self::Upstream { status, .. } => {
                 (if (500..600).contains(status) { *status } else { 502 }, "api_error")
             }
-            Self::Unreachable { .. } | Self::Truncated | Self::BrokenArguments { .. } => (502, "api_error"),
+            Self::Unreachable { .. }
+            | Self::Truncated
+            | Self::BrokenArguments { .. }
+            | Self::BrokenFormat { .. } => (502, "api_error"),
             Self::Blocked { .. } => (503, "api_error"),
             Self::Stalled { .. } => (504, "api_error"),
             Self::Overloaded { .. } => (529, "overloaded_error"),

@@ -92,10 +92,10 @@ impl Exchange {
             tools: seen.tools,
             originals: proxy.inner.originals.of(&request),
         };
-        let (upstream_body, names, notes) = {
+        let (upstream_body, names, format, notes) = {
             let context = thread.context(&route, &attempt);
-            let Translated { request, names, notes } = messages_to_responses(&request, context)?;
-            (body_of(&request, text.len())?, names, notes)
+            let Translated { request, names, format, notes } = messages_to_responses(&request, context)?;
+            (body_of(&request, text.len())?, names, format, notes)
         };
         for note in &notes.0 {
             entry.note(note.what, &note.place, &note.detail);
@@ -108,6 +108,7 @@ impl Exchange {
             names,
             thinking: request.wants_thinking(),
             stop_sequences: stop_sequences(&request),
+            format,
             search: search_rules(&request),
             estimate: seen.estimate,
         };

@@ -11,6 +11,7 @@ mod pairs;
 mod parts;
 mod request;
 mod response;
+mod schema;
 mod tools;
 
 pub use envelope::Envelope;
@@ -18,4 +19,5 @@ pub use notes::{Note, Notes, What};
 pub use originals::Originals;
 pub use request::{Context, Translated, messages_to_responses};
 pub use response::{Answer, ResponsesToMessages, SearchRules};
+pub use schema::Format;
 pub use tools::{Names, ToolOrder};

@@ -6,14 +6,14 @@ use super::content::{Reader, Writer};
 use super::notes::{Notes, What};
 use super::originals::Originals;
 use super::pairs::Pairs;
+use super::schema::Format;
 use super::tools::{Names, ToolOrder, Tools, upstream_name};
 use crate::anthropic::block::Block;
-use crate::anthropic::request::{Content, MessagesRequest, Role as ClientRole, ToolChoiceKind};
+use crate::anthropic::request::{Content, MessagesRequest, OutputFormat, Role as ClientRole, ToolChoiceKind};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::request::{
-    InputItem, InputPart, JsonSchemaFormat, Reasoning, Request, Role, Schema, TextControl, ToolChoice,
-    ToolDefinition,
+    InputItem, InputPart, Reasoning, Request, Role, TextControl, ToolChoice, ToolDefinition,
 };
 use crate::route::{Dialect, Effort, Route};
 
@@ -45,6 +45,8 @@ pub struct Translated<'a> {
     pub request: Request<'a>,
     /// Tool names that had to change.
     pub names: Names,
+    /// What the answer's text must be.
+    pub format: Option<Format>,
     /// What was not carried over as it was.
     pub notes: Notes,
 }
@@ -109,6 +111,7 @@ pub fn messages_to_responses<'a>(
         input.push(message(Role::User, "(The message is empty.)".to_owned()));
     }
 
+    let (text, format) = text(request, route, &mut notes)?;
     let request = Request {
         model: &route.model,
         instructions: context.instructions.then_some(""),
@@ -133,9 +136,9 @@ pub fn messages_to_responses<'a>(
         },
         service_tier: route.tier.as_deref(),
         prompt_cache_key: context.thread,
-        text: text(request, route, &mut notes),
+        text,
     };
-    Ok(Translated { request, names, notes })
+    Ok(Translated { request, names, format, notes })
 }
 
 /// The two exceptions to "never refuse what you don't know" (M07, M08).
@@ -270,23 +273,31 @@ fn shows_thinking(request: &MessagesRequest<'_>) -> bool {
     request.wants_thinking() && !omitted
 }
 
-fn text<'a>(request: &MessagesRequest<'a>, route: &'a Route, notes: &mut Notes) -> Option<TextControl<'a>> {
-    let wanted = request.output_config.as_ref().and_then(|config| config.format.as_ref());
-    let format =
-        wanted.or(request.output_format.as_ref()).and_then(|format| match (&*format.kind, format.schema) {
-            ("json_schema", Some(schema)) => Some(JsonSchemaFormat {
-                kind: "json_schema",
-                name: "answer",
-                strict: false,
-                schema: Schema::Raw(schema),
-            }),
-            (kind, _) => {
-                notes.add(What::Dropped, "output_config.format", format!("the format {kind}"));
-                None
-            }
-        });
+/// `text`: verbosity, and the form that the answer must have.
+fn text<'a>(
+    request: &MessagesRequest<'a>,
+    route: &'a Route,
+    notes: &mut Notes,
+) -> Result<(Option<TextControl<'a>>, Option<Format>), Failure> {
+    let newer = request.output_config.as_ref().and_then(|config| config.format.as_ref());
+    let wanted = match newer {
+        Some(format) => Some((format, "output_config.format")),
+        None => request.output_format.as_ref().map(|format| (format, "output_format")),
+    };
+    let (measure, format) = match wanted {
+        Some((OutputFormat { kind, schema: Some(schema) }, place)) if kind == "json_schema" => {
+            let (measure, format) = Format::of(schema, &format!("{place}.schema"), notes)?;
+            (Some(measure), Some(format))
+        }
+        Some((format, place)) => {
+            notes.add(What::Dropped, place, format!("there is no format {} here", format.kind));
+            (None, None)
+        }
+        None => (None, None),
+    };
     let verbosity = route.verbosity.as_deref();
-    (verbosity.is_some() || format.is_some()).then_some(TextControl { verbosity, format })
+    let control = (verbosity.is_some() || format.is_some()).then_some(TextControl { verbosity, format });
+    Ok((control, measure))
 }
 
 fn message<'a>(role: Role, text: String) -> InputItem<'a> {

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
 use super::notes::{Notes, What};
+use super::schema::Format;
 use super::tools::Names;
 use crate::anthropic::event::{MessageHead, ServerToolUse, Sink, StopDelta, StopReason, StreamEvent, Usage};
 use crate::failure::Failure;
@@ -44,6 +45,8 @@ pub struct Answer {
     pub thinking: bool,
     /// Where the client wants the answer cut (M09).
     pub stop_sequences: Vec<String>,
+    /// What the text must be, if the client gave a schema for it.
+    pub format: Option<Format>,
     /// What the client allows a search to do.
     pub search: SearchRules,
     /// Input tokens, estimated, for `message_start` (S29).
@@ -250,7 +253,8 @@ impl ResponsesToMessages {
         }
         let found = self.queue.iter().position(|slot| slot.is(id, output_index));
         Some(found.unwrap_or_else(|| {
-            self.queue.push_back(Slot::new(id, output_index, kind));
+            let held = kind == Kind::Message && self.answer.format.is_some();
+            self.queue.push_back(Slot::new(id, output_index, kind, held));
             self.queue.len() - 1
         }))
     }
@@ -279,6 +283,10 @@ impl ResponsesToMessages {
         let slot = &mut self.queue[index];
         slot.learn(item);
         slot.complete(item, &mut self.searches, &mut self.notes)?;
+        if let Some(format) = &self.answer.format {
+            // What does not fit may be a word before a call: the end of the answer tells.
+            let _unless_it_fits = slot.measure(format);
+        }
         self.advance(sink);
         Ok(())
     }
@@ -300,7 +308,7 @@ impl ResponsesToMessages {
             }
             let Some(front) = self.queue.front_mut() else { break };
             front.send(&mut self.blocks, &self.answer, &mut self.searches, &mut self.notes, sink);
-            if !front.done {
+            if !front.done || front.is_held() {
                 break;
             }
             if let Some(through) = self.queue.pop_front() {
@@ -314,6 +322,20 @@ impl ResponsesToMessages {
     fn drain(&mut self, complete: bool, sink: &mut impl Sink) -> Result<(), Failure> {
         for slot in &mut self.queue {
             slot.end(complete)?;
+        }
+        if let Some(format) = &self.answer.format {
+            let calls = self.blocks.calls_sent > 0 || self.queue.iter().any(Slot::is_call);
+            let must_fit = complete && !calls && !self.refused;
+            if must_fit && !self.blocks.text_sent && !self.queue.iter().any(Slot::is_held) {
+                return Err(Failure::BrokenFormat { why: "there is no text in it".to_owned() });
+            }
+            for slot in self.queue.iter_mut().filter(|slot| slot.is_held()) {
+                if must_fit {
+                    slot.measure(format)?;
+                } else {
+                    slot.release();
+                }
+            }
         }
         self.advance(sink);
         Ok(())

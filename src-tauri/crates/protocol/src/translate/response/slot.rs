@@ -2,6 +2,7 @@
 
 use super::super::envelope::Envelope;
 use super::super::notes::{Notes, What};
+use super::super::schema::Format;
 use super::Answer;
 use super::cutter::Cutter;
 use super::search::{Search, Searches};
@@ -21,6 +22,8 @@ pub(super) struct Blocks {
     pub(super) calls: Vec<(String, String)>,
     /// The stop sequence that was met: nothing goes out after it.
     pub(super) met: Option<String>,
+    /// Did any text of the model go out?
+    pub(super) text_sent: bool,
     /// Bytes of text and arguments sent, for an estimate where the true usage never comes.
     pub(super) sent: usize,
 }
@@ -100,6 +103,8 @@ pub(super) struct Slot {
     citations: Vec<(u64, Citation)>,
     /// The part of the last piece sent.
     sent_part: Option<u64>,
+    /// The client gave a schema for the text: nothing goes out before all of it fits.
+    held: bool,
     /// Nothing more will come.
     pub(super) done: bool,
     /// All of it came.
@@ -107,7 +112,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(id: &str, output_index: Option<u64>, kind: Kind) -> Self {
+    pub(super) fn new(id: &str, output_index: Option<u64>, kind: Kind, held: bool) -> Self {
         Self {
             id: id.to_owned(),
             output_index,
@@ -123,9 +128,43 @@ impl Slot {
             search: None,
             citations: Vec::new(),
             sent_part: None,
+            held,
             done: false,
             whole: false,
         }
+    }
+
+    pub(super) fn is_call(&self) -> bool {
+        self.kind == Kind::Call && self.whole
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Lets the text go as it is.
+    pub(super) fn release(&mut self) {
+        self.held = false;
+    }
+
+    /// Measures the whole text by the client's schema, part by part, and lets it go if it fits (R61).
+    pub(super) fn measure(&mut self, format: &Format) -> Result<(), Failure> {
+        if !self.held || !self.whole {
+            return Ok(());
+        }
+        let mut parts: Vec<(u64, String)> = Vec::new();
+        for (part, piece) in &self.waiting {
+            match parts.iter_mut().find(|(known, _)| known == part) {
+                Some((_, text)) => text.push_str(piece),
+                None => parts.push((*part, piece.clone())),
+            }
+        }
+        for (_, text) in &mut parts {
+            *text = format.fit(text)?.into_owned();
+        }
+        self.waiting = parts;
+        self.held = false;
+        Ok(())
     }
 
     /// Is this the item an event speaks of? The id decides where both have one.
@@ -287,7 +326,7 @@ impl Slot {
     /// Would [`Self::send`] send anything now?
     pub(super) fn has_something_to_send(&self, answer: &Answer) -> bool {
         match self.kind {
-            Kind::Message => !self.waiting.is_empty(),
+            Kind::Message => !self.held && !self.waiting.is_empty(),
             Kind::Reasoning => {
                 answer.thinking && (!self.waiting.is_empty() || self.done && self.encrypted_content.is_some())
             }
@@ -311,6 +350,7 @@ impl Slot {
         sink: &mut impl Sink,
     ) {
         match self.kind {
+            Kind::Message if self.held => return,
             Kind::Message => {
                 self.send_waiting(blocks, answer, sink);
                 if self.done {
@@ -348,7 +388,7 @@ impl Slot {
     pub(super) fn is_live(&self, answer: &Answer) -> bool {
         self.waiting.is_empty()
             && match self.kind {
-                Kind::Message => true,
+                Kind::Message => !self.held,
                 Kind::Reasoning => answer.thinking,
                 Kind::Call => self.can_start(),
                 Kind::Search | Kind::Other => false,
@@ -404,6 +444,7 @@ impl Slot {
             self.started = true;
             blocks.start(BlockStart::Text { text: "" }, sink);
         }
+        blocks.text_sent = true;
         blocks.delta(Delta::TextDelta { text }, sink);
     }
 
