@@ -147,6 +147,12 @@ pub enum Failure {
         /// The backend's words.
         message: String,
     },
+    /// The backend takes no tools behind the beginning of the input (DECISIONS 11).
+    #[error("{message}")]
+    LateToolsRefused {
+        /// The backend's words.
+        message: String,
+    },
     /// The backend insists on an `instructions` field (DECISIONS 8).
     #[error("{message}")]
     InstructionsWanted {
@@ -304,6 +310,7 @@ impl Failure {
             | Self::Rejected { .. }
             | Self::WrongDialect { .. }
             | Self::StaleReasoning { .. }
+            | Self::LateToolsRefused { .. }
             | Self::InstructionsWanted { .. }
             | Self::CompressionRefused { .. } => (400, "invalid_request_error"),
             Self::Unauthorized | Self::SignIn { .. } => (401, "authentication_error"),

@@ -47,6 +47,8 @@ pub const KEYS: [Key; 21] = [
     key("models.default", Kind::Text, "model for families without their own"),
     key("models.effort", Kind::Text, "effort that overrides the client's"),
     key("models.mode", Kind::Text, "unknown names: map (refuse) or passthrough"),
+    key("translation.serial_tools", Kind::Switch, "one call at a time where tools change something"),
+    key("translation.serial_tool_names", Kind::List, "tools that count as changing something"),
     key("log.level", Kind::Text, "error, warn, info, debug or trace"),
     key("log.keep_days", Kind::Number, "days until old log files are deleted"),
 ];

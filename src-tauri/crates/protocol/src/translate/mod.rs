@@ -4,8 +4,13 @@
 //! events into the client's. [`Notes`] tell what could not be carried over as it was.
 
 mod content;
+mod edits;
+#[cfg(test)]
+mod effort_tests;
 mod envelope;
 mod notes;
+#[cfg(test)]
+mod notes_tests;
 mod originals;
 mod pairs;
 mod parts;
@@ -14,7 +19,7 @@ mod response;
 mod schema;
 mod tools;
 
-pub use envelope::Envelope;
+pub use envelope::{Checksum, Envelope, StaleReasoning};
 pub use notes::{Note, Notes, What};
 pub use originals::Originals;
 pub use request::{Context, Translated, messages_to_responses};

@@ -19,7 +19,9 @@ use std::collections::{HashSet, VecDeque};
 use super::notes::{Notes, What};
 use super::schema::Format;
 use super::tools::Names;
-use crate::anthropic::event::{MessageHead, ServerToolUse, Sink, StopDelta, StopReason, StreamEvent, Usage};
+use crate::anthropic::event::{
+    ContextManagement, MessageHead, ServerToolUse, Sink, StopDelta, StopReason, StreamEvent, Usage,
+};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::event::{Event, Place, Response};
@@ -45,6 +47,8 @@ pub struct Answer {
     pub thinking: bool,
     /// Where the client wants the answer cut (M09).
     pub stop_sequences: Vec<String>,
+    /// What was cleared of the conversation, if the client asked for that.
+    pub context_management: Option<ContextManagement>,
     /// What the text must be, if the client gave a schema for it.
     pub format: Option<Format>,
     /// What the client allows a search to do.
@@ -372,7 +376,8 @@ impl ResponsesToMessages {
             ..Usage::default()
         });
         let delta = StopDelta { stop_reason, stop_sequence: sequence.map(Cow::Owned) };
-        sink.event(StreamEvent::MessageDelta { delta, usage });
+        let context_management = self.answer.context_management.as_ref();
+        sink.event(StreamEvent::MessageDelta { delta, usage, context_management });
         sink.event(StreamEvent::MessageStop);
         self.expect = Expect::Silence;
     }

@@ -17,6 +17,7 @@ fn answer(thinking: bool) -> Answer {
         names: Names::default(),
         thinking,
         stop_sequences: Vec::new(),
+        context_management: None,
         format: None,
         search: SearchRules::default(),
         estimate: 7,
