@@ -167,3 +167,23 @@ impl Drop for Entry {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_notes_are_kept_and_all_are_counted() {
+        let ledger = Ledger::default();
+        let mut entry = ledger.begin("req_1", "m", "u");
+        let mut notes = Notes::default();
+        for n in 0..SHOWN + 10 {
+            notes.add(What::Dropped, format!("tools.{n}"), "why");
+        }
+        entry.note(notes);
+        drop(entry);
+        let last = ledger.watch().borrow().last.clone().unwrap();
+        assert_eq!((last.notes.len(), last.notes_in_all), (SHOWN, SHOWN + 10));
+        assert_eq!(last.notes[0].place, "tools.0");
+    }
+}

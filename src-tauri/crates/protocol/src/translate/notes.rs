@@ -89,7 +89,7 @@ fn is_met(member: &str, value: &str) -> bool {
 fn why(member: &str) -> &'static str {
     match member {
         "cache_control" => "the backend caches by itself, for as long as it likes",
-        "citations" => "the backend cites web pages only",
+        "citations" => "the backend has no place for what a text cites",
         "temperature" | "top_p" | "top_k" => "the backend takes no sampling settings",
         "input_examples" => "the backend takes no examples of a tool's input",
         "strict" => "tools go out without strict mode, so that optional members stay optional",

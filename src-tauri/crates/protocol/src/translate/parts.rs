@@ -136,9 +136,9 @@ impl<'a> Writer<'a, '_> {
                 self.notes.add(What::Dropped, place.to_string(), "thinking outside of the model's turn");
                 Vec::new()
             }
-            // Those of messages are written as items; here stands one within another block.
+            // Not in a message of its own, so no call: `Pairs` does not count it either.
             Block::ToolUse(call) => {
-                vec![text(format!("[{}] {}", call.name, call.input.map_or("", RawValue::get)))]
+                vec![self.describe(&format!("tool_use {}", call.name), call.input, place)]
             }
             Block::ToolResult(result) => self.result_parts(result, place)?,
             Block::ServerToolUse(call) => {
@@ -210,13 +210,6 @@ impl<'a> Writer<'a, '_> {
         }
         let heading =
             || text(format!("[Document: {}]", name.as_ref().map_or("untitled".into(), JsonStr::to_text)));
-        let titled_elsewhere = match &document.source {
-            Source::Base64(_) | Source::Text(_) | Source::Content(_) => true,
-            Source::Url(_) | Source::File(_) | Source::Unknown { .. } => false,
-        };
-        if name.is_some() && !titled_elsewhere {
-            parts.push(heading());
-        }
         match &document.source {
             Source::Base64(source) if !is_base64(&source.data.to_text()) => {
                 self.notes.add(What::Described, place.to_string(), "a document that is not base64");
@@ -250,8 +243,12 @@ impl<'a> Writer<'a, '_> {
                 parts.push(heading());
                 parts.extend(self.content_parts(&source.content, place, "source.content")?);
             }
-            Source::File(source) => parts.push(self.file_placeholder("document", &source.file_id, place)),
+            Source::File(source) => {
+                parts.extend(name.is_some().then(heading));
+                parts.push(self.file_placeholder("document", &source.file_id, place));
+            }
             Source::Unknown { kind, raw } => {
+                parts.extend(name.is_some().then(heading));
                 let described = format!("document from {kind}");
                 parts.push(self.describe(&described, Some(raw), place));
             }
