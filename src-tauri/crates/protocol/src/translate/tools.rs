@@ -351,7 +351,7 @@ mod tests {
     fn what_may_not_stand_at_the_top_of_a_schema_is_said_in_words() {
         let raw: &RawValue =
             serde_json::from_str(r#"{"anyOf":[{"required":["a"]}],"type":"object","not":{}}"#).unwrap();
-        let (_, rule) = parameters(Some(raw), 0).unwrap();
+        let (_, rule) = parameters(Some(raw), 0, &mut Notes::default()).unwrap();
         assert_eq!(
             rule.as_deref(),
             Some(r#"The input must also satisfy this JSON Schema: {"anyOf":[{"required":["a"]}],"not":{}}"#)
