@@ -10,8 +10,8 @@ use dragoman_protocol::route::{Dialect, Effort, Route};
 use dragoman_protocol::sse::Decoder;
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Context, Envelope, Names, Note, Notes, Originals, ResponsesToMessages, SearchRules, ToolOrder,
-    messages_to_responses,
+    Answer, Context, Envelope, Names, Note, Notes, Originals, ResponsesToMessages, SearchRules,
+    StaleReasoning, ToolOrder, messages_to_responses,
 };
 use serde_json::{Value, json};
 
@@ -105,7 +105,10 @@ pub(crate) fn translated(
         dialect,
         account: requests::ACCOUNT,
         reasoning: true,
+        stale: &StaleReasoning::new(),
         instructions: false,
+        late_tools: true,
+        serial_tools: None,
         thread: "5e551014-c0de-4aaa-8bbb-0123456789ab",
         tools: &tools,
         originals: &Originals::new(),
@@ -193,6 +196,8 @@ pub(crate) fn event(data: &[u8]) {
         names: Names::default(),
         thinking: true,
         stop_sequences: vec!["</x>".to_owned()],
+        context_management: None,
+        format: None,
         search: SearchRules::default(),
         estimate: 1,
     };

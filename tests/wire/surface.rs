@@ -118,3 +118,25 @@ async fn the_server_is_there_while_the_catalog_is_not() {
     assert!(!listed["data"].as_array().unwrap().is_empty(), "the bundled list stands in");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn what_is_left_out_is_shown_one_line_for_each_kind() {
+    let fake = FakeChatGpt::start();
+    let dragoman = Launch::beside(&fake).argument("-v").start().await;
+    fake.script([Rule::any("a").text("fine")]);
+    let mut body = message("hi");
+    body["temperature"] = json!(0.2);
+    body["top_k"] = json!(5);
+    body["messages"][0]["content"] = json!([
+        { "type": "text", "text": "see" },
+        { "type": "image", "source": { "type": "file", "file_id": "file_SECRET" } },
+    ]);
+    let answer = dragoman.messages(&body).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let said = dragoman.said();
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("fidelity notes")).collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines[0].contains("what=Dropped") && lines[0].contains("count=2"), "{said}");
+    assert!(lines[0].contains("first_place=\"temperature\""), "{said}");
+    assert!(lines[1].contains("what=Described") && lines[1].contains("count=1"), "{said}");
+}

@@ -360,6 +360,10 @@ fn proxy_config(settings: &Settings, token: &ClientToken) -> proxy::Config {
         allowed_hosts,
         body_limit: (settings.server.body_limit_mb as usize) << 20,
         rules: models::rules(settings),
+        serial_tools: settings
+            .translation
+            .serial_tools
+            .then(|| settings.translation.serial_tool_names.clone().into()),
     }
 }
 

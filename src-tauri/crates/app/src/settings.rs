@@ -38,6 +38,8 @@ pub struct Settings {
     pub accounts: Accounts,
     /// Which model answers.
     pub models: Models,
+    /// How requests are translated.
+    pub translation: Translation,
     /// The log.
     pub log: Log,
     /// Where each value that is not the default comes from.
@@ -46,6 +48,18 @@ pub struct Settings {
     /// What is odd but harmless: unknown keys, variables that name no key.
     #[serde(skip)]
     hints: Vec<String>,
+}
+
+/// `[translation]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Translation {
+    /// Do calls come one by one where tools can change something?
+    #[serde(deserialize_with = "values::switch")]
+    pub serial_tools: bool,
+    /// Tools that count as such beside the well-known ones.
+    #[serde(deserialize_with = "values::tools")]
+    pub serial_tool_names: Vec<String>,
 }
 
 /// `[server]`

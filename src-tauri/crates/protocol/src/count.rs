@@ -92,6 +92,9 @@ impl Counter {
             Block::ToolReference(tool) => self.text(&tool.tool_name) + FRAME,
             Block::ServerToolUse(call) => call.input.map_or(0, |input| self.text(input.get())) + FRAME,
             Block::WebSearchToolResult(result) => self.text(result.content.get()),
+            Block::SearchResult(result) => {
+                self.text(&result.source) + self.text(&result.title) + self.content(&result.content)
+            }
             Block::Unknown { raw, .. } => self.text(raw.get()),
         }
     }
@@ -113,8 +116,13 @@ impl Counter {
 /// Tokens of a request, roughly and at once: bytes of text / 4, pictures and pages at their usual price. Never zero: a
 /// client takes zero for a missing count (S29).
 pub fn estimate(request: &MessagesRequest<'_>) -> u64 {
-    let system = request.system.as_ref().map_or(0, weight);
     let messages: u64 = request.messages.iter().map(|message| weight(&message.content)).sum();
+    ((around_messages(request) + messages) / 4).max(1)
+}
+
+/// Bytes of system text and tools.
+pub(crate) fn around_messages(request: &MessagesRequest<'_>) -> u64 {
+    let system = request.system.as_ref().map_or(0, weight);
     let tools: usize = request
         .tools
         .iter()
@@ -123,29 +131,34 @@ pub fn estimate(request: &MessagesRequest<'_>) -> u64 {
             description + tool.input_schema.map_or(0, |schema| schema.get().len()) + tool.name.len()
         })
         .sum();
-    ((system + messages + tools as u64) / 4).max(1)
+    system + tools as u64
 }
 
 /// Bytes of text in a content; what is no text counts as four bytes a token.
-fn weight(content: &Content<'_>) -> u64 {
+pub(crate) fn weight(content: &Content<'_>) -> u64 {
     match content {
         Content::Text(text) => text.raw_len() as u64,
-        Content::Blocks(blocks) => blocks
-            .iter()
-            .map(|block| match block {
-                Block::Text(block) => block.text.raw_len() as u64,
-                Block::Image(_) => LARGEST_IMAGE * 4,
-                Block::Document(_) => PDF_PAGE * 4,
-                Block::Thinking(block) => (block.thinking.raw_len() + block.signature.len() / 2) as u64,
-                Block::RedactedThinking(block) => block.data.len() as u64 / 2,
-                Block::ToolUse(call) => call.input.map_or(0, |input| input.get().len()) as u64,
-                Block::ToolResult(result) => result.content.as_ref().map_or(0, weight),
-                Block::ToolReference(_) => FRAME * 4,
-                Block::ServerToolUse(call) => call.input.map_or(0, |input| input.get().len()) as u64,
-                Block::WebSearchToolResult(result) => result.content.get().len() as u64,
-                Block::Unknown { raw, .. } => raw.get().len() as u64,
-            })
-            .sum(),
+        Content::Blocks(blocks) => blocks.iter().map(weight_of).sum(),
+    }
+}
+
+/// The same of a block.
+pub(crate) fn weight_of(block: &Block<'_>) -> u64 {
+    match block {
+        Block::Text(block) => block.text.raw_len() as u64,
+        Block::Image(_) => LARGEST_IMAGE * 4,
+        Block::Document(_) => PDF_PAGE * 4,
+        Block::Thinking(block) => (block.thinking.raw_len() + block.signature.len() / 2) as u64,
+        Block::RedactedThinking(block) => block.data.len() as u64 / 2,
+        Block::ToolUse(call) => call.input.map_or(0, |input| input.get().len()) as u64,
+        Block::ToolResult(result) => result.content.as_ref().map_or(0, weight),
+        Block::ToolReference(_) => FRAME * 4,
+        Block::ServerToolUse(call) => call.input.map_or(0, |input| input.get().len()) as u64,
+        Block::WebSearchToolResult(result) => result.content.get().len() as u64,
+        Block::SearchResult(result) => {
+            (result.source.len() + result.title.len()) as u64 + weight(&result.content)
+        }
+        Block::Unknown { raw, .. } => raw.get().len() as u64,
     }
 }
 

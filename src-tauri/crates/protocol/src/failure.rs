@@ -147,6 +147,12 @@ pub enum Failure {
         /// The backend's words.
         message: String,
     },
+    /// The backend takes no tools behind the beginning of the input (DECISIONS 11).
+    #[error("{message}")]
+    LateToolsRefused {
+        /// The backend's words.
+        message: String,
+    },
     /// The backend insists on an `instructions` field (DECISIONS 8).
     #[error("{message}")]
     InstructionsWanted {
@@ -179,6 +185,14 @@ pub enum Failure {
     BrokenArguments {
         /// The tool's name.
         tool: String,
+    },
+    /// The answer breaks the schema that the client gave for it.
+    #[error(
+        "the model's answer does not have the form that output_config.format asks for ({why}); please try again"
+    )]
+    BrokenFormat {
+        /// Where and how; nothing of the answer.
+        why: String,
     },
     /// Another error of the backend.
     #[error("{message}")]
@@ -296,6 +310,7 @@ impl Failure {
             | Self::Rejected { .. }
             | Self::WrongDialect { .. }
             | Self::StaleReasoning { .. }
+            | Self::LateToolsRefused { .. }
             | Self::InstructionsWanted { .. }
             | Self::CompressionRefused { .. } => (400, "invalid_request_error"),
             Self::Unauthorized | Self::SignIn { .. } => (401, "authentication_error"),
@@ -311,7 +326,10 @@ impl Failure {
             Self::Upstream { status, .. } => {
                 (if (500..600).contains(status) { *status } else { 502 }, "api_error")
             }
-            Self::Unreachable { .. } | Self::Truncated | Self::BrokenArguments { .. } => (502, "api_error"),
+            Self::Unreachable { .. }
+            | Self::Truncated
+            | Self::BrokenArguments { .. }
+            | Self::BrokenFormat { .. } => (502, "api_error"),
             Self::Blocked { .. } => (503, "api_error"),
             Self::Stalled { .. } => (504, "api_error"),
             Self::Overloaded { .. } => (529, "overloaded_error"),

@@ -126,6 +126,8 @@ pub struct Route {
     pub suffix_effort: Option<Effort>,
     /// Effort forced by the user (tray or rule); wins over what the client asks.
     pub forced_effort: Option<Effort>,
+    /// Was the priority tier asked for, by the request or a suffix of the model's name?
+    pub fast: bool,
     /// Service tier to ask for (`priority`), only if the user or client asked and the catalog lists it.
     pub tier: Option<String>,
     /// `text.verbosity`, where the model supports it.
@@ -144,6 +146,7 @@ impl Route {
             default_effort: None,
             suffix_effort: None,
             forced_effort: None,
+            fast: false,
             tier: None,
             verbosity: None,
             window: 0,

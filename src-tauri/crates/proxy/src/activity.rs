@@ -1,9 +1,10 @@
 //! What is going on: how many requests run, and how the last one ended. No content, only numbers and names.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dragoman_protocol::anthropic::event::Usage;
-use dragoman_protocol::translate::What;
+use dragoman_protocol::translate::{Note, Notes, What};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -38,9 +39,14 @@ pub struct Finished {
     pub duration_ms: u64,
     /// Tokens, where they are known.
     pub usage: Option<Usage>,
-    /// How many fidelity notes there are.
-    pub notes: usize,
+    /// What was changed or left out on the way: the first [`SHOWN`] of them.
+    pub notes: Vec<Note>,
+    /// How many there are in all.
+    pub notes_in_all: usize,
 }
+
+/// So many notes of one exchange are kept.
+const SHOWN: usize = 50;
 
 /// Keeps the books.
 #[derive(Debug, Default)]
@@ -72,8 +78,10 @@ impl Ledger {
                 first_output_ms: None,
                 duration_ms: 0,
                 usage: None,
-                notes: 0,
+                notes: Vec::new(),
+                notes_in_all: 0,
             },
+            kinds: BTreeMap::new(),
         }
     }
 }
@@ -85,6 +93,15 @@ pub(crate) struct Entry {
     began: Instant,
     first_output: Option<Duration>,
     finished: Finished,
+    /// By kind of note: what a log shows of them without being asked for each.
+    kinds: BTreeMap<What, Kind>,
+}
+
+/// The notes of one kind.
+#[derive(Debug)]
+struct Kind {
+    first: Note,
+    count: usize,
 }
 
 impl Entry {
@@ -93,9 +110,16 @@ impl Entry {
     }
 
     /// Something was not carried over as it was.
-    pub(crate) fn note(&mut self, what: What, place: &str, detail: &str) {
-        tracing::debug!(request_id = self.finished.request_id, ?what, place, detail, "fidelity");
-        self.finished.notes += 1;
+    pub(crate) fn note(&mut self, notes: Notes) {
+        for note in notes.0 {
+            let Note { what, place, detail } = &note;
+            tracing::debug!(request_id = self.finished.request_id, ?what, place, detail, "fidelity");
+            self.finished.notes_in_all += 1;
+            self.kinds.entry(*what).or_insert_with(|| Kind { first: note.clone(), count: 0 }).count += 1;
+            if self.finished.notes.len() < SHOWN {
+                self.finished.notes.push(note);
+            }
+        }
     }
 
     pub(crate) fn answered(&mut self, usage: Option<Usage>) {
@@ -126,9 +150,12 @@ impl Drop for Entry {
             input_tokens = usage.input_tokens,
             cached_tokens = usage.cache_read_input_tokens,
             output_tokens = usage.output_tokens,
-            notes = self.finished.notes,
+            notes = self.finished.notes_in_all,
             "request finished"
         );
+        for Kind { first: Note { what, place, detail }, count } in self.kinds.values() {
+            tracing::info!(request_id, ?what, first_place = place, why = detail, count, "fidelity notes");
+        }
         let finished = self.finished.clone();
         self.activity.send_modify(|activity| {
             activity.running = activity.running.saturating_sub(1);
@@ -139,4 +166,24 @@ impl Drop for Entry {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_notes_are_kept_and_all_are_counted() {
+        let ledger = Ledger::default();
+        let mut entry = ledger.begin("req_1", "m", "u");
+        let mut notes = Notes::default();
+        for n in 0..SHOWN + 10 {
+            notes.add(What::Dropped, format!("tools.{n}"), "why");
+        }
+        entry.note(notes);
+        drop(entry);
+        let last = ledger.watch().borrow().last.clone().unwrap();
+        assert_eq!((last.notes.len(), last.notes_in_all), (SHOWN, SHOWN + 10));
+        assert_eq!(last.notes[0].place, "tools.0");
+    }
 }

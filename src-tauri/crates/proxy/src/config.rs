@@ -1,6 +1,7 @@
 //! What the app tells the proxy. Plain values in a `watch`; each request keeps the copy it began with.
 
 use std::fmt;
+use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
@@ -17,6 +18,9 @@ pub struct Config {
     pub body_limit: usize,
     /// Which model answers for which.
     pub rules: Rules,
+    /// With tools that change something, calls come one by one: the well-known ones and these. `None`: as the client
+    /// asks (R37).
+    pub serial_tools: Option<Arc<[String]>>,
 }
 
 /// The local bearer token. Can't be printed.

@@ -14,8 +14,8 @@ use dragoman_protocol::openai::request as responses;
 use dragoman_protocol::route::Route;
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Context, Originals, SearchRules, Searched, ToolOrder, Translated, What, messages_to_responses,
-    search_function,
+    Answer, Checksum, Context, Originals, SearchRules, Searched, StaleReasoning, ToolOrder, Translated, What,
+    messages_to_responses, search_function,
 };
 use dragoman_upstream::{Attempt, Turn};
 use http::HeaderMap;
@@ -49,7 +49,7 @@ async fn answer(proxy: &Proxy, request: Request, id: &str) -> Result<Response, F
     let config = proxy.config();
     let headers = request.headers().clone();
     let body = read_body(request, config.body_limit).await?;
-    let exchange = Exchange::prepare(proxy, &config.rules, &headers, body, id).await?;
+    let exchange = Exchange::prepare(proxy, &config, &headers, body, id).await?;
     if exchange.streams { relay::stream(exchange).await } else { relay::fold(exchange).await }
 }
 
@@ -63,6 +63,8 @@ pub(crate) struct Exchange {
     pub(crate) answer: Answer,
     pub(crate) entry: Entry,
     pub(crate) thread: String,
+    /// The reasoning that goes out, to be remembered if the backend can't read it.
+    pub(crate) replayed: Vec<Checksum>,
     /// The estimate of this request alone, to learn from its true usage.
     pub(crate) alone: u64,
     /// The window that the client was told, tokens.
@@ -74,7 +76,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     pub(crate) async fn prepare(
         proxy: &Proxy,
-        rules: &crate::Rules,
+        config: &crate::Config,
         headers: &HeaderMap,
         body: Bytes,
         id: &str,
@@ -85,9 +87,8 @@ impl Exchange {
             return Err(Failure::invalid("max_tokens", "field required"));
         }
         let client = &proxy.inner.client;
-        let fast = request.speed.as_deref() == Some("fast");
-        let wants = Wants { fast, search: request.web_search().is_some() };
-        let route = rules.route(&client.catalog(), &request.model, wants)?;
+        let wants = Wants { fast: request.wants_speed(), search: request.web_search().is_some() };
+        let route = config.rules.route(&client.catalog(), &request.model, wants)?;
         let ids = Ids::of(headers, &request);
         let seen = proxy.inner.threads.observe(&ids.thread, &request);
         let attempt = client.plan(&route.model, route.dialect, &ids.session).await?;
@@ -97,22 +98,22 @@ impl Exchange {
             thread: ids.thread.clone(),
             tools: seen.tools,
             originals: proxy.inner.originals.of(&request),
+            stale: seen.stale,
+            serial_tools: config.serial_tools.clone(),
         };
-        let (upstream_body, names, notes) = {
-            let context = thread.context(&route, &attempt, None);
-            let Translated { request, names, notes } = messages_to_responses(&request, context)?;
-            (body_of(&request, text.len())?, names, notes)
-        };
-        for note in &notes.0 {
-            entry.note(note.what, &note.place, &note.detail);
-        }
+        let context = thread.context(&route, &attempt, None);
+        let translated = messages_to_responses(&request, context)?;
+        let upstream_body = body_of(&translated.request, text.len())?;
+        let Translated { names, format, context_management, replayed, mut notes, .. } = translated;
         if wants.search {
-            let plain = rules.route(&client.catalog(), &request.model, Wants { search: false, ..wants })?;
+            let plain =
+                config.rules.route(&client.catalog(), &request.model, Wants { search: false, ..wants })?;
             if plain.model != route.model {
                 let detail = format!("{} can't search; {} answers this request", plain.model, route.model);
-                entry.note(What::Adjusted, "model", &detail);
+                notes.add(What::Adjusted, "model", detail);
             }
         }
+        entry.note(notes);
         let answer = Answer {
             id: format!("msg_{}", Uuid::now_v7().simple()),
             model: request.model.clone().into_owned(),
@@ -121,6 +122,8 @@ impl Exchange {
             names,
             thinking: request.wants_thinking(),
             stop_sequences: stop_sequences(&request),
+            context_management,
+            format,
             search: search_rules(&request),
             estimate: seen.estimate,
         };
@@ -144,6 +147,7 @@ impl Exchange {
             answer,
             entry,
             thread: ids.thread,
+            replayed,
             alone: seen.alone,
             window,
             searches,
@@ -210,6 +214,8 @@ struct Known {
     thread: String,
     tools: ToolOrder,
     originals: Originals,
+    stale: Arc<StaleReasoning>,
+    serial_tools: Option<Arc<[String]>>,
 }
 
 impl Known {
@@ -224,6 +230,9 @@ impl Known {
             dialect: attempt.dialect,
             account: attempt.account.as_str(),
             reasoning: attempt.reasoning,
+            stale: &self.stale,
+            late_tools: attempt.late_tools,
+            serial_tools: self.serial_tools.as_deref(),
             instructions: attempt.instructions,
             thread: &self.thread,
             tools: &self.tools,

@@ -49,7 +49,7 @@ impl Proxy {
         headers.insert(HeaderName::from_static("x-claude-code-session-id"), session);
         let config = self.config();
         let body = Bytes::from_static(BODY.as_bytes());
-        let exchange = Exchange::prepare(self, &config.rules, &headers, body, &request_id()).await?;
+        let exchange = Exchange::prepare(self, &config, &headers, body, &request_id()).await?;
         let model = exchange.turn.model.clone();
         let response = relay::fold(exchange).await?;
         let broken = |error: &dyn std::fmt::Display| Failure::Internal {

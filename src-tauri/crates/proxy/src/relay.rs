@@ -15,7 +15,7 @@ use dragoman_protocol::anthropic::event::{MessageSink, Sink, SseSink};
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::event::Event;
 use dragoman_protocol::sse::{self, Decoder};
-use dragoman_protocol::translate::{Found, ResponsesToMessages, What};
+use dragoman_protocol::translate::{Checksum, Found, Notes, ResponsesToMessages, What};
 use dragoman_upstream::{Attempt, Client, EventStream, Turn};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -54,21 +54,23 @@ struct Books {
     proxy: Proxy,
     entry: Entry,
     thread: String,
+    replayed: Vec<Checksum>,
     alone: u64,
     window: u64,
     estimate: u64,
-    /// The account that the request was translated for at first.
-    account: String,
+    /// What the request was first translated for.
+    attempt: Attempt,
 }
 
 impl Interpreter {
     /// Takes apart what the relay needs; the turn goes its own way.
     fn new(exchange: Exchange) -> (Self, Opening) {
-        let Exchange { proxy, turn, answer, entry, thread, alone, window, searches, streams: _ } = exchange;
-        let account = turn.attempt.account.as_str().to_owned();
+        let Exchange { proxy, turn, answer, entry, thread, replayed, alone, window, searches, streams: _ } =
+            exchange;
+        let attempt = turn.attempt.clone();
         let opening = open(proxy.inner.client.clone(), turn);
         let estimate = answer.estimate;
-        let books = Books { proxy, entry, thread, alone, window, estimate, account };
+        let books = Books { proxy, entry, thread, replayed, alone, window, estimate, attempt };
         let machine = ResponsesToMessages::new(answer);
         (Self { decoder: Decoder::default(), machine, searches, attempt: None, books }, opening)
     }
@@ -76,16 +78,24 @@ impl Interpreter {
     /// The backend has begun to answer.
     fn opened(&mut self, stream: &EventStream) {
         self.machine.answered_by(stream.attempt.account.as_str());
-        if stream.attempt.account.as_str() != self.books.account {
+        let mut notes = Notes::default();
+        if stream.attempt.account != self.books.attempt.account {
             let detail = "another account took over; reasoning that was made with the first one was left out";
-            self.books.entry.note(What::Dropped, "thinking", detail);
-            stream.attempt.account.as_str().clone_into(&mut self.books.account);
+            notes.add(What::Dropped, "thinking", detail);
+            self.books.attempt.account = stream.attempt.account.clone();
         }
         let is_news = self.attempt.replace(stream.attempt.clone()).is_none_or(|before| before.reasoning);
         if !stream.attempt.reasoning && is_news {
             let detail = "the backend could not read the replayed reasoning; the request went without it";
-            self.books.entry.note(What::Dropped, "thinking", detail);
+            notes.add(What::Dropped, "thinking", detail);
+            self.books.proxy.inner.threads.refused(&self.books.thread, &self.books.replayed);
         }
+        if self.books.attempt.late_tools && !stream.attempt.late_tools {
+            let detail =
+                "tools loaded later stand with the others: the backend takes them at the beginning only";
+            notes.add(What::Adjusted, "tools", detail);
+        }
+        self.books.entry.note(notes);
         self.books.entry.output();
     }
 
@@ -134,9 +144,7 @@ impl Interpreter {
     fn answered(&mut self) {
         let books = &mut self.books;
         books.proxy.inner.originals.keep(self.machine.take_calls());
-        for note in &self.machine.notes().0 {
-            books.entry.note(note.what, &note.place, &note.detail);
-        }
+        books.entry.note(self.machine.notes().clone());
         if let Some(usage) = self.machine.usage() {
             books.proxy.inner.threads.answered(&books.thread, books.alone, usage);
         }
@@ -180,10 +188,12 @@ pub(crate) async fn fold(exchange: Exchange) -> Result<Response, Failure> {
     let mut sink = MessageSink::default();
     match whole(&mut interpreter, opening, &mut sink).await {
         Ok(()) => {
+            let mut notes = Notes::default();
             for tool in &sink.dropped_calls {
                 let detail = format!("a call of {tool} that the answer's limit cut was left out");
-                interpreter.books.entry.note(What::Dropped, "response.output", &detail);
+                notes.add(What::Dropped, "response.output", detail);
             }
+            interpreter.books.entry.note(notes);
             interpreter.answered();
             Ok(response("application/json", Body::from(sink.into_json())))
         }

@@ -131,6 +131,7 @@ impl Rules {
             default_effort: model.default_effort,
             suffix_effort: wish.effort,
             forced_effort: self.effort,
+            fast,
             tier: (fast && model.tiers.iter().any(|tier| tier == "priority")).then(|| "priority".to_owned()),
             verbosity: model.verbosity.clone(),
             window: self.window(catalog),
@@ -178,6 +179,7 @@ impl Rules {
         Route {
             suffix_effort: wish.effort,
             forced_effort: self.effort,
+            fast: wish.fast,
             tier: wish.fast.then(|| "priority".to_owned()),
             window: self.window(catalog),
             ..Route::to(wish.name, Dialect::Classic, &USUAL_EFFORTS)

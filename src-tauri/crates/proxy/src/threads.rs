@@ -5,15 +5,14 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dragoman_protocol::anthropic::block::Block;
 use dragoman_protocol::anthropic::event::Usage;
 use dragoman_protocol::anthropic::request::{BILLING_LINE, Content, MessagesRequest, Role};
 use dragoman_protocol::count::estimate;
-use dragoman_protocol::translate::ToolOrder;
+use dragoman_protocol::translate::{Checksum, StaleReasoning, ToolOrder};
 use http::HeaderMap;
-use serde::Deserialize;
 use uuid::Uuid;
 
 /// How many threads are remembered.
@@ -40,8 +39,7 @@ impl Ids {
                 .map(str::trim)
                 .filter(|value| !value.is_empty())
         };
-        let named =
-            header("x-claude-code-session-id").map(str::to_owned).or_else(|| session_in_metadata(request));
+        let named = header("x-claude-code-session-id").map(str::to_owned).or_else(|| request.session());
         let session = match &named {
             Some(name) => as_uuid(name),
             None => Uuid::new_v5(&NAMESPACE, &beginning(request).to_be_bytes()),
@@ -65,20 +63,6 @@ pub fn session_id(name: &str) -> String {
 
 fn as_uuid(name: &str) -> Uuid {
     Uuid::try_parse(name).unwrap_or_else(|_| Uuid::new_v5(&NAMESPACE, name.as_bytes()))
-}
-
-/// `{"session_id":…}` in a JSON string, or `user_…_account_…_session_<uuid>`.
-fn session_in_metadata(request: &MessagesRequest<'_>) -> Option<String> {
-    #[derive(Deserialize)]
-    struct UserId {
-        session_id: String,
-    }
-    let user_id = request.metadata.as_ref()?.user_id.as_deref()?;
-    let session = match serde_json::from_str::<UserId>(user_id) {
-        Ok(parsed) => parsed.session_id,
-        Err(_) => user_id.rsplit_once("_session_")?.1.to_owned(),
-    };
-    (!session.is_empty()).then_some(session)
 }
 
 /// A hash of what stays the same while a conversation grows: its system prompt and first user message.
@@ -127,6 +111,8 @@ struct Thread {
     tools: ToolOrder,
     /// All tokens of the last answer, and what the request before it was estimated at on its own.
     last: Option<(u64, u64)>,
+    /// Reasoning that the backend could not read.
+    stale: Arc<StaleReasoning>,
     used: u64,
 }
 
@@ -141,6 +127,8 @@ pub(crate) struct Seen {
     pub(crate) estimate: u64,
     /// The estimate of this request alone, to be handed back with the true usage.
     pub(crate) alone: u64,
+    /// Reasoning that need not be sent again: the backend could not read it.
+    pub(crate) stale: Arc<StaleReasoning>,
 }
 
 impl Threads {
@@ -166,7 +154,22 @@ impl Threads {
             Some((total, then)) if alone >= then => total + (alone - then),
             _ => alone,
         };
-        Seen { window: state.window, tools: state.tools.clone(), estimate, alone }
+        Seen {
+            window: state.window,
+            tools: state.tools.clone(),
+            estimate,
+            alone,
+            stale: Arc::clone(&state.stale),
+        }
+    }
+
+    /// Takes note of reasoning that the backend could not read: the next request leaves it out at once, instead of
+    /// asking twice until the client drops it (S41).
+    pub(crate) fn refused(&self, thread: &str, reasoning: &[Checksum]) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = known.get_mut(thread) {
+            Arc::make_mut(&mut thread.stale).extend(reasoning);
+        }
     }
 
     /// Takes note of the true usage of an answer.

@@ -44,6 +44,9 @@ pub struct Attempt {
     pub dialect: Dialect,
     /// False: replayed reasoning is dropped, the backend can't decrypt it any more.
     pub reasoning: bool,
+    /// False: tools that were loaded later stand with the others at the beginning, the backend takes them nowhere else
+    /// (DECISIONS 11).
+    pub late_tools: bool,
     /// True: `"instructions": ""` is added, the backend insists on the field (DECISIONS 8).
     pub instructions: bool,
 }

@@ -80,6 +80,7 @@ struct Tried {
     reloads: usize,
     flipped: bool,
     instructed: bool,
+    tools_first: bool,
     uncompressed: bool,
 }
 
@@ -127,6 +128,7 @@ impl Codex {
             dialect: self.dialect(credential.kind, model, dialect),
             account: credential.tag,
             reasoning: true,
+            late_tools: !self.memory.wants_tools_first(session),
             instructions: self.memory.wants_instructions(&host(&origin.base)),
         })
     }
@@ -397,6 +399,11 @@ impl Codex {
                 attempt.reasoning = false;
                 true
             }
+            Failure::LateToolsRefused { .. } if attempt.late_tools => {
+                attempt.late_tools = false;
+                tried.tools_first = true;
+                true
+            }
             Failure::InstructionsWanted { .. } if !attempt.instructions => {
                 attempt.instructions = true;
                 tried.instructed = true;
@@ -415,6 +422,12 @@ impl Codex {
         }
         if tried.instructed {
             self.memory.learn_instructions(&host);
+        }
+        if tried.tools_first {
+            tracing::info!(
+                "the backend takes tools at the beginning only; so it is for the rest of the session"
+            );
+            self.memory.learn_tools_first(&turn.session);
         }
         if tried.uncompressed {
             tracing::info!(host, "the backend does not take compressed bodies");

@@ -40,7 +40,13 @@ impl Demo {
     }
 
     pub(crate) fn plan(dialect: Dialect) -> Attempt {
-        Attempt { account: AccountTag::demo(), dialect, reasoning: true, instructions: false }
+        Attempt {
+            account: AccountTag::demo(),
+            dialect,
+            reasoning: true,
+            late_tools: true,
+            instructions: false,
+        }
     }
 
     pub(crate) async fn stream(&self, turn: Turn) -> Result<EventStream, Failure> {

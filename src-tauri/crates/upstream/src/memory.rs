@@ -28,6 +28,7 @@ struct Inner {
     uncompressed: Recent<String, ()>,
     instructions: Recent<String, ()>,
     dialects: Recent<String, Dialect>,
+    tools_first: Recent<String, ()>,
     refusals: Recent<[u8; 32], (Failure, Instant)>,
     turn_states: Recent<(AccountTag, String), String>,
 }
@@ -55,6 +56,15 @@ impl Memory {
 
     pub(crate) fn learn_instructions(&self, origin: &str) {
         self.with(|inner| inner.instructions.put(origin.to_owned(), ()));
+    }
+
+    /// In this session the backend refused tools that stand behind the beginning (DECISIONS 11).
+    pub(crate) fn wants_tools_first(&self, session: &str) -> bool {
+        self.with(|inner| inner.tools_first.get(session).is_some())
+    }
+
+    pub(crate) fn learn_tools_first(&self, session: &str) {
+        self.with(|inner| inner.tools_first.put(session.to_owned(), ()));
     }
 
     /// The dialect that the model turned out to speak, if the catalog was wrong.

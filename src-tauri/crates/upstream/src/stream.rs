@@ -274,6 +274,7 @@ mod tests {
             account: AccountTag::demo(),
             dialect: Dialect::Classic,
             reasoning: true,
+            late_tools: true,
             instructions: false,
         }
     }

@@ -157,6 +157,30 @@ pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Erro
     from.deserialize_bool(Switch)
 }
 
+/// Names of tools, as the client calls them.
+pub(super) fn tools<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    struct Tools;
+    impl<'de> Visitor<'de> for Tools {
+        type Value = Vec<String>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of tool names such as [\"mcp__files__write\"]")
+        }
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut tools = Vec::new();
+            while let Some(tool) = list.next_element::<String>()? {
+                if tool.is_empty() || tool.contains(char::is_whitespace) {
+                    return Err(de::Error::custom(format!(
+                        "{tool:?} is not the name of a tool such as \"mcp__files__write\""
+                    )));
+                }
+                tools.push(tool);
+            }
+            Ok(tools)
+        }
+    }
+    from.deserialize_seq(Tools)
+}
+
 pub(super) fn body_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     number(from, 1, 1024)
 }

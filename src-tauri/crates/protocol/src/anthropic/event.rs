@@ -51,6 +51,9 @@ pub enum StreamEvent<'a> {
         delta: StopDelta<'a>,
         /// The whole, true usage.
         usage: Usage,
+        /// What was cleared, if the client asked for that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        context_management: Option<&'a ContextManagement>,
     },
     /// The last one.
     MessageStop,
@@ -258,6 +261,35 @@ pub struct StopDelta<'a> {
     pub stop_sequence: Option<Cow<'a, str>>,
 }
 
+/// What was cleared of the conversation before the model saw it (R62).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ContextManagement {
+    /// Those edits that cleared anything.
+    pub applied_edits: Vec<AppliedEdit>,
+}
+
+/// One edit, with estimated tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "type")]
+pub enum AppliedEdit {
+    /// Thinking of earlier turns.
+    #[serde(rename = "clear_thinking_20251015")]
+    ClearThinking {
+        /// Turns.
+        cleared_thinking_turns: u64,
+        /// Tokens.
+        cleared_input_tokens: u64,
+    },
+    /// Results, maybe also inputs, of earlier calls.
+    #[serde(rename = "clear_tool_uses_20250919")]
+    ClearToolUses {
+        /// Calls.
+        cleared_tool_uses: u64,
+        /// Tokens.
+        cleared_input_tokens: u64,
+    },
+}
+
 /// The reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -362,6 +394,8 @@ pub struct Message {
     stop_reason: Option<StopReason>,
     stop_sequence: Option<String>,
     usage: Usage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_management: Option<ContextManagement>,
 }
 
 /// A block of the answer.
@@ -475,7 +509,8 @@ impl Sink for MessageSink {
                     }
                 }
             }
-            StreamEvent::MessageDelta { delta, usage } => {
+            StreamEvent::MessageDelta { delta, usage, context_management } => {
+                self.message.context_management = context_management.cloned();
                 self.message.stop_reason = Some(delta.stop_reason);
                 self.message.stop_sequence = delta.stop_sequence.map(Cow::into_owned);
                 self.message.usage = usage;

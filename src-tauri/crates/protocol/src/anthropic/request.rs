@@ -1,7 +1,7 @@
 //! The body of `POST /v1/messages` and `/v1/messages/count_tokens`, borrowed from the bytes it came in.
 //!
 //! What we look into is typed; tool input and schemas stay raw JSON; text keeps its escaped form. Members we don't know
-//! are ignored, as the gateway contract asks (`gateway.md`). Not here: what any of it means upstream (`translate`).
+//! are no error, as the gateway contract asks (`gateway.md`); they are kept, so that translation can tell of them. Not here: what any of it means upstream (`translate`).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::block::Block;
 use crate::failure::Failure;
 use crate::json::{JsonStr, kind_of, located, nested};
+use crate::open::{Open, Rest};
 
 /// How Claude Code's billing line begins: the first system text, different from request to request.
 pub const BILLING_LINE: &str = "x-anthropic-billing-header:";
@@ -25,16 +26,16 @@ pub struct MessagesRequest<'a> {
     pub model: Cow<'a, str>,
     /// The conversation.
     #[serde(borrow)]
-    pub messages: Vec<Message<'a>>,
+    pub messages: Vec<Open<'a, Message<'a>>>,
     /// The system prompt.
     #[serde(borrow, default)]
     pub system: Option<Content<'a>>,
     /// What the model may call.
     #[serde(borrow, default)]
-    pub tools: Vec<Tool<'a>>,
+    pub tools: Vec<Open<'a, Tool<'a>>>,
     /// How it must choose among them.
     #[serde(borrow, default)]
-    pub tool_choice: Option<ToolChoice<'a>>,
+    pub tool_choice: Option<Open<'a, ToolChoice<'a>>>,
     /// The client's output limit. Required by the API on `/v1/messages`, never forwarded.
     #[serde(default)]
     pub max_tokens: Option<u64>,
@@ -43,19 +44,19 @@ pub struct MessagesRequest<'a> {
     pub stream: Option<bool>,
     /// Is thinking wanted, and how shown?
     #[serde(borrow, default)]
-    pub thinking: Option<Thinking<'a>>,
+    pub thinking: Option<Open<'a, Thinking<'a>>>,
     /// Effort and output format.
     #[serde(borrow, default)]
-    pub output_config: Option<OutputConfig<'a>>,
+    pub output_config: Option<Open<'a, OutputConfig<'a>>>,
     /// The older place of the output format.
     #[serde(borrow, default)]
-    pub output_format: Option<OutputFormat<'a>>,
+    pub output_format: Option<Open<'a, OutputFormat<'a>>>,
     /// Where to cut the answer.
     #[serde(borrow, default)]
     pub stop_sequences: Option<Vec<Cow<'a, str>>>,
     /// Holds the session id.
     #[serde(borrow, default)]
-    pub metadata: Option<Metadata<'a>>,
+    pub metadata: Option<Open<'a, Metadata<'a>>>,
     /// Server-side threads: refused (M07).
     #[serde(borrow, default)]
     pub thread: Option<&'a RawValue>,
@@ -65,6 +66,15 @@ pub struct MessagesRequest<'a> {
     /// `fast` asks for the priority tier.
     #[serde(borrow, default)]
     pub speed: Option<Cow<'a, str>>,
+    /// `priority` asks for that tier too; Anthropic's own words are about Anthropic's capacity.
+    #[serde(borrow, default)]
+    pub service_tier: Option<Cow<'a, str>>,
+    /// Which parts of the conversation to clear (R62). Read by translation: a mistake in it is no error.
+    #[serde(borrow, default)]
+    pub context_management: Option<&'a RawValue>,
+    /// What this version does not know.
+    #[serde(skip)]
+    pub rest: Rest<'a>,
 }
 
 /// One message.
@@ -77,7 +87,7 @@ pub struct Message<'a> {
     pub content: Content<'a>,
     /// Per-turn control that some `system` messages carry (M01).
     #[serde(borrow, default)]
-    pub output_config: Option<OutputConfig<'a>>,
+    pub output_config: Option<Open<'a, OutputConfig<'a>>>,
 }
 
 /// Who speaks.
@@ -140,6 +150,12 @@ pub struct Tool<'a> {
     /// What it is for.
     #[serde(borrow, default)]
     pub description: Option<JsonStr<'a>>,
+    /// Claude Code loads it later and hides it until then (M02): nothing is left to do.
+    #[serde(borrow, default)]
+    pub defer_loading: Option<&'a RawValue>,
+    /// Its arguments shall come in pieces: they always do.
+    #[serde(borrow, default)]
+    pub eager_input_streaming: Option<&'a RawValue>,
     /// The JSON Schema of its input.
     #[serde(borrow, default)]
     pub input_schema: Option<&'a RawValue>,
@@ -221,7 +237,7 @@ pub struct OutputConfig<'a> {
     pub effort: Option<Cow<'a, str>>,
     /// Structured output.
     #[serde(borrow, default)]
-    pub format: Option<OutputFormat<'a>>,
+    pub format: Option<Open<'a, OutputFormat<'a>>>,
 }
 
 /// `{"type":"json_schema","schema":…}`.
@@ -253,8 +269,11 @@ impl<'a> MessagesRequest<'a> {
             let message = "the request body must be a JSON object".to_owned();
             return Err(Failure::Invalid { message, param: None });
         }
-        let request: Self = match serde_json::from_str(body) {
-            Ok(request) => request,
+        let request = match serde_json::from_str::<Open<'a, Self>>(body) {
+            Ok(request) => {
+                let (request, rest) = request.into_parts();
+                Self { rest, ..request }
+            }
             Err(_) => return Err(diagnose(body)),
         };
         if request.messages.is_empty() {
@@ -265,7 +284,28 @@ impl<'a> MessagesRequest<'a> {
 
     /// The web search tool, if it is offered.
     pub fn web_search(&self) -> Option<&Tool<'a>> {
-        self.tools.iter().find(|tool| tool.is_web_search())
+        self.tools.iter().map(|tool| &**tool).find(|tool| tool.is_web_search())
+    }
+
+    /// The session that `metadata.user_id` names: `{"session_id":…}` in a JSON string, or
+    /// `user_…_account_…_session_<uuid>`.
+    pub fn session(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct UserId {
+            session_id: String,
+        }
+        let user_id = self.metadata.as_ref()?.user_id.as_deref()?;
+        let session = match serde_json::from_str::<UserId>(user_id) {
+            Ok(parsed) => parsed.session_id,
+            Err(_) => user_id.rsplit_once("_session_")?.1.to_owned(),
+        };
+        (!session.is_empty()).then_some(session)
+    }
+
+    /// Is the priority tier asked for?
+    pub fn wants_speed(&self) -> bool {
+        self.speed.as_deref() == Some("fast")
+            || matches!(self.service_tier.as_deref(), Some("priority" | "fast"))
     }
 
     /// Is thinking wanted in the answer?
@@ -276,7 +316,7 @@ impl<'a> MessagesRequest<'a> {
 
 /// The slow second look at a body that could not be read: finds the path.
 fn diagnose(body: &str) -> Failure {
-    match located::<MessagesRequest<'_>>(body) {
+    match located::<Open<'_, MessagesRequest<'_>>>(body) {
         Ok(_) => Failure::Internal { message: "the request could be read only the second time".to_owned() },
         Err(error) => match error.strip_prefix('@').and_then(|rest| rest.split_once(": ")) {
             Some(("", message)) => invalid_at_top(message),

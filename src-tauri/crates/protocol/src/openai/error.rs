@@ -150,6 +150,10 @@ pub fn classify(error: &WireError<'_>, around: Circumstances) -> Failure {
     if is("unsupported_value") && (says("responses-lite") || says("responses lite")) {
         return Failure::WrongDialect { message };
     }
+    // Nobody has seen this one: whatever complains of the item by name.
+    if says("additional_tools") && around.status == Some(400) && !says("responses lite") {
+        return Failure::LateToolsRefused { message };
+    }
     if says("instructions are required") || says("instructions are not valid") || says("missing instructions")
     {
         return Failure::InstructionsWanted { message };

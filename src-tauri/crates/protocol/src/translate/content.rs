@@ -7,15 +7,17 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use super::envelope::Envelope;
+use super::edits::{CLEARED, Edits};
+use super::envelope::{Checksum, Envelope, StaleReasoning};
 use super::notes::{Notes, What};
 use super::originals::{Originals, stands_for};
 use super::pairs::{MAX_ID, Pairs};
 use super::tools::upstream_name;
-use crate::anthropic::block::{Block, ToolUseBlock};
+use crate::anthropic::block::{Block, Source, ToolUseBlock};
 use crate::anthropic::request::{BILLING_LINE, Content, Message, Role};
 use crate::failure::Failure;
 use crate::json::JsonStr;
+use crate::open::Open;
 use crate::openai::request::{
     Arguments, CallOutput, InputItem, InputPart, Role as InputRole, SummaryPart, Tool,
 };
@@ -24,13 +26,39 @@ use crate::route::Dialect;
 /// The output of a call that was never answered (R24).
 const INTERRUPTED: &str = "[The call was interrupted: it has no result]";
 
+/// Why something that could have been sent was not.
+const AS_ASKED: &str = "cleared, as context_management asks";
+
 /// Whose ciphertexts can be read, and whether any shall be sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'c> {
     pub(super) model: &'c str,
     pub(super) account: &'c str,
     pub(super) reasoning: bool,
+    /// Ciphertexts that the backend has refused (S41).
+    pub(super) stale: &'c StaleReasoning,
     pub(super) dialect: Dialect,
+}
+
+impl Reader<'_> {
+    /// The reasoning that a signature holds, or why it can't be sent.
+    pub(super) fn open<'s>(&self, signature: &'s str) -> Result<Envelope<'s>, &'static str> {
+        let envelope = Envelope::open(signature).ok_or("thinking that another model or program signed")?;
+        let refused = || Envelope::checksum_of(signature).is_some_and(|sum| self.stale.contains(&sum));
+        if !self.reasoning || refused() {
+            return Err("reasoning that the backend could not read any more");
+        }
+        if envelope.model != self.model {
+            return Err("reasoning of another model");
+        }
+        if envelope.account != self.account {
+            return Err("reasoning of another account");
+        }
+        if envelope.encrypted_content.is_empty() {
+            return Err("reasoning without its ciphertext");
+        }
+        Ok(envelope)
+    }
 }
 
 /// Writes input items.
@@ -40,6 +68,9 @@ pub(super) struct Writer<'a, 'c> {
     pub(super) reader: Reader<'c>,
     pub(super) pairs: Pairs<'a>,
     originals: &'a Originals,
+    edits: &'c Edits,
+    /// Checksums of the reasoning that goes out.
+    pub(super) replayed: Vec<Checksum>,
     /// Calls of the message being written that have no result anywhere.
     unanswered: Vec<Cow<'a, str>>,
     pub(super) notes: &'c mut Notes,
@@ -50,9 +81,19 @@ impl<'a, 'c> Writer<'a, 'c> {
         reader: Reader<'c>,
         pairs: Pairs<'a>,
         originals: &'a Originals,
+        edits: &'c Edits,
         notes: &'c mut Notes,
     ) -> Self {
-        Self { items: Vec::new(), reader, pairs, originals, unanswered: Vec::new(), notes }
+        Self {
+            items: Vec::new(),
+            reader,
+            pairs,
+            originals,
+            edits,
+            replayed: Vec::new(),
+            unanswered: Vec::new(),
+            notes,
+        }
     }
 
     /// The system prompt, as the first developer message (DECISIONS 8).
@@ -65,12 +106,14 @@ impl<'a, 'c> Writer<'a, 'c> {
             Content::Blocks(blocks) => {
                 let mut parts = Vec::with_capacity(blocks.len());
                 for (b, block) in blocks.iter().enumerate() {
+                    let place = Place { within: Within::System, block: b };
+                    self.tell(block, place);
                     match block {
                         Block::Text(block) if b == 0 => {
                             parts
                                 .extend(strip_billing(&block.text).map(|text| InputPart::InputText { text }));
                         }
-                        other => parts.extend(self.parts(other, Place { message: None, block: b })?),
+                        other => parts.extend(self.parts(other, place)?),
                     }
                 }
                 parts
@@ -84,9 +127,18 @@ impl<'a, 'c> Writer<'a, 'c> {
     pub(super) fn message(
         &mut self,
         m: usize,
-        message: &Message<'a>,
+        message: &Open<'a, Message<'a>>,
         mut tools: Option<Vec<Tool<'a>>>,
     ) -> Result<(), Failure> {
+        self.notes.rest(format_args!("messages.{m}"), &message.rest);
+        if let Some(config) = &message.output_config {
+            let place = format_args!("messages.{m}.output_config");
+            self.notes.rest(place, &config.rest);
+            if config.format.is_some() {
+                let detail = "the form of the answer is asked for by the request, not by a message";
+                self.notes.add(What::Dropped, format!("{place}.format"), detail);
+            }
+        }
         let role = match message.role {
             Role::User => InputRole::User,
             Role::Assistant => InputRole::Assistant,
@@ -105,7 +157,8 @@ impl<'a, 'c> Writer<'a, 'c> {
                 }
                 let mut parts = Vec::new();
                 for (b, block) in blocks.iter().enumerate() {
-                    let place = Place { message: Some(m), block: b };
+                    let place = Place { within: Within::Message(m), block: b };
+                    self.tell(block, place);
                     self.block(role, block, place, &mut parts)?;
                     if last_result == Some(b) {
                         self.say(role, std::mem::take(&mut parts));
@@ -123,7 +176,7 @@ impl<'a, 'c> Writer<'a, 'c> {
         &mut self,
         role: InputRole,
         block: &Block<'a>,
-        place: Place,
+        place: Place<'_>,
         parts: &mut Vec<InputPart<'a>>,
     ) -> Result<(), Failure> {
         match block {
@@ -134,12 +187,17 @@ impl<'a, 'c> Writer<'a, 'c> {
             }
             Block::ToolUse(call) => {
                 self.say(role, std::mem::take(parts));
-                self.call(call);
+                self.call(call, place);
             }
             Block::ToolResult(result) => match self.pairs.results.pop_front().flatten() {
                 Some(call_id) => {
                     self.say(role, std::mem::take(parts));
-                    let output = self.output(result, place)?;
+                    let output = if self.edits.clears_result(place.at()) {
+                        self.notes.add(What::Dropped, place.to_string(), AS_ASKED);
+                        CallOutput::Text(JsonStr::from(CLEARED))
+                    } else {
+                        self.output(result, place)?
+                    };
                     self.items.push(InputItem::FunctionCallOutput { call_id, output });
                 }
                 None => {
@@ -153,7 +211,7 @@ impl<'a, 'c> Writer<'a, 'c> {
                         JsonStr::from("[Result of a tool call that is not in this conversation]"),
                     ));
                     let content = self.result_parts(result, place)?;
-                    parts.extend(content.into_iter().map(|part| as_said_by(role, part)));
+                    parts.extend(content.into_iter().map(|part| self.as_said_by(role, part, place)));
                 }
             },
             Block::Thinking(block) if role == InputRole::Assistant => {
@@ -166,15 +224,41 @@ impl<'a, 'c> Writer<'a, 'c> {
             }
             other => {
                 let described = self.parts(other, place)?;
-                parts.extend(described.into_iter().map(|part| as_said_by(role, part)));
+                parts.extend(described.into_iter().map(|part| self.as_said_by(role, part, place)));
             }
         }
         Ok(())
     }
 
+    /// Notes what of a block has no place upstream.
+    pub(super) fn tell(&mut self, block: &Block<'a>, place: Place<'_>) {
+        if let Some(rest) = block.rest() {
+            self.notes.rest(place, rest);
+        }
+        if let Some(rest) = block.source().and_then(Source::rest) {
+            self.notes.rest(format_args!("{place}.source"), rest);
+        }
+        if block.wants_citations() {
+            let detail = "the backend cites web pages only";
+            self.notes.add(What::Dropped, format!("{place}.citations"), detail);
+        }
+    }
+
+    /// Assistant messages take `output_text` only; pictures and files a model "said" are named in words.
+    fn as_said_by(&mut self, role: InputRole, part: InputPart<'a>, place: Place<'_>) -> InputPart<'a> {
+        let words = match (role, part) {
+            (InputRole::Assistant, InputPart::InputText { text }) => return InputPart::OutputText { text },
+            (InputRole::Assistant, InputPart::InputImage { .. }) => "[an image]",
+            (InputRole::Assistant, InputPart::InputFile { .. }) => "[a file]",
+            (_, part) => return part,
+        };
+        self.notes.add(What::Described, place.to_string(), "the model's own turn takes text only");
+        InputPart::OutputText { text: JsonStr::from(words) }
+    }
+
     /// The items, all written. Reasoning must be followed by what it led to: what leads nowhere is dropped (R50).
-    pub(super) fn finish(self) -> Vec<InputItem<'a>> {
-        let Self { mut items, notes, .. } = self;
+    pub(super) fn finish(self) -> (Vec<InputItem<'a>>, Vec<Checksum>) {
+        let Self { mut items, replayed, notes, .. } = self;
         let mut leads_on = false;
         let mut kept: Vec<bool> = items
             .iter()
@@ -207,7 +291,7 @@ impl<'a, 'c> Writer<'a, 'c> {
                 notes.add(What::Dropped, "messages", "a reasoning's id that is too long or there twice");
             }
         }
-        items
+        (items, replayed)
     }
 
     /// Calls that were never answered get an answer that says so (R24).
@@ -236,19 +320,21 @@ impl<'a, 'c> Writer<'a, 'c> {
         }
     }
 
-    fn call(&mut self, call: &ToolUseBlock<'a>) {
+    fn call(&mut self, call: &ToolUseBlock<'a>, place: Place<'_>) {
         let Some(paired) = self.pairs.calls.pop_front() else { return };
         if !paired.answered {
             self.unanswered.push(paired.id.clone());
         }
-        self.items.push(InputItem::FunctionCall {
-            call_id: paired.id,
-            name: upstream_name(&call.name),
-            arguments: self.arguments(call),
-        });
+        let arguments = self.arguments(call, place);
+        let name = upstream_name(&call.name);
+        self.items.push(InputItem::FunctionCall { call_id: paired.id, name, arguments });
     }
 
-    fn arguments(&self, call: &ToolUseBlock<'a>) -> Arguments<'a> {
+    fn arguments(&mut self, call: &ToolUseBlock<'a>, place: Place<'_>) -> Arguments<'a> {
+        if self.edits.clears_input(place.at()) {
+            self.notes.add(What::Dropped, format!("{place}.input"), AS_ASKED);
+            return Arguments::Empty;
+        }
         match (call.input, self.originals.get(call.id.as_ref())) {
             (Some(input), Some(original)) if stands_for(original, input) => Arguments::Original(original),
             (Some(input), _) if input.get() != "null" => Arguments::Raw(input),
@@ -256,21 +342,19 @@ impl<'a, 'c> Writer<'a, 'c> {
         }
     }
 
-    fn reasoning(&mut self, signature: Cow<'a, str>, shown: Option<&JsonStr<'a>>, place: Place) {
+    fn reasoning(&mut self, signature: Cow<'a, str>, shown: Option<&JsonStr<'a>>, place: Place<'_>) {
+        if self.edits.clears_thinking(place.at()) {
+            self.notes.add(What::Dropped, place.to_string(), AS_ASKED);
+            return;
+        }
+        let checksum = Envelope::checksum_of(&signature);
         let opened = match signature {
-            Cow::Borrowed(signature) => Envelope::open(signature),
-            Cow::Owned(signature) => Envelope::open(&signature).map(Envelope::into_owned),
-        };
-        let why_not = match &opened {
-            None => "thinking that another model or program signed",
-            Some(_) if !self.reader.reasoning => "reasoning that the backend could not read any more",
-            Some(envelope) if envelope.model != self.reader.model => "reasoning of another model",
-            Some(envelope) if envelope.account != self.reader.account => "reasoning of another account",
-            Some(envelope) if envelope.encrypted_content.is_empty() => "reasoning without its ciphertext",
-            Some(_) => "",
+            Cow::Borrowed(signature) => self.reader.open(signature),
+            Cow::Owned(signature) => self.reader.open(&signature).map(Envelope::into_owned),
         };
         match opened {
-            Some(envelope) if why_not.is_empty() => {
+            Ok(envelope) => {
+                self.replayed.extend(checksum);
                 let summary = shown
                     .filter(|text| !text.is_empty())
                     .map(|text| SummaryPart { kind: "summary_text", text: text.clone() });
@@ -280,24 +364,47 @@ impl<'a, 'c> Writer<'a, 'c> {
                     encrypted_content: envelope.encrypted_content,
                 });
             }
-            _ => self.notes.add(What::Dropped, place.to_string(), why_not),
+            Err(why_not) => self.notes.add(What::Dropped, place.to_string(), why_not),
         }
     }
 }
 
 /// Where a block stands, for notes and errors.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    /// `None`: the system prompt.
-    message: Option<usize>,
+pub(super) struct Place<'p> {
+    within: Within<'p>,
     block: usize,
 }
 
-impl fmt::Display for Place {
+#[derive(Debug, Clone, Copy)]
+enum Within<'p> {
+    System,
+    Message(usize),
+    /// A member of another block.
+    Block(&'p Place<'p>, &'static str),
+}
+
+impl<'p> Place<'p> {
+    /// Message and position of a block that stands in a message itself.
+    fn at(&self) -> (usize, usize) {
+        match self.within {
+            Within::Message(m) => (m, self.block),
+            Within::System | Within::Block(..) => (usize::MAX, self.block),
+        }
+    }
+
+    /// A block within this one.
+    pub(super) fn within(&'p self, member: &'static str, block: usize) -> Self {
+        Self { within: Within::Block(self, member), block }
+    }
+}
+
+impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.message {
-            Some(m) => write!(f, "messages.{m}.content.{}", self.block),
-            None => write!(f, "system.{}", self.block),
+        match self.within {
+            Within::System => write!(f, "system.{}", self.block),
+            Within::Message(m) => write!(f, "messages.{m}.content.{}", self.block),
+            Within::Block(outer, member) => write!(f, "{outer}.{member}.{}", self.block),
         }
     }
 }
@@ -307,20 +414,6 @@ fn said<'a>(role: InputRole, text: JsonStr<'a>) -> InputPart<'a> {
     match role {
         InputRole::Assistant => InputPart::OutputText { text },
         InputRole::User | InputRole::Developer => InputPart::InputText { text },
-    }
-}
-
-/// Assistant messages take `output_text` only; pictures and files a model "said" are named in words.
-fn as_said_by(role: InputRole, part: InputPart<'_>) -> InputPart<'_> {
-    match (role, part) {
-        (InputRole::Assistant, InputPart::InputText { text }) => InputPart::OutputText { text },
-        (InputRole::Assistant, InputPart::InputImage { .. }) => {
-            InputPart::OutputText { text: JsonStr::from("[an image]") }
-        }
-        (InputRole::Assistant, InputPart::InputFile { .. }) => {
-            InputPart::OutputText { text: JsonStr::from("[a file]") }
-        }
-        (_, part) => part,
     }
 }
 

@@ -5,10 +5,17 @@
 //! against a client that cut or changed it, model and account against sending ciphertext where it can't be read.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
 
 const HEAD: &str = "dragoman1~";
+
+/// Stands for one ciphertext: the envelope's checksum.
+pub type Checksum = u32;
+
+/// Ciphertexts that the backend has refused to read.
+pub type StaleReasoning = HashSet<Checksum>;
 
 /// What one reasoning item needs to live on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +36,12 @@ impl<'a> Envelope<'a> {
         let item_id = if self.item_id.contains('~') { "" } else { self.item_id.as_ref() };
         let rest = format!("{}~{}~{item_id}~{}", self.model, self.account, self.encrypted_content);
         format!("{HEAD}{}~{rest}", checksum(&rest))
+    }
+
+    /// The checksum that a signature shows, whether it is true or not.
+    pub(super) fn checksum_of(signature: &str) -> Option<Checksum> {
+        let (sum, _) = signature.strip_prefix(HEAD)?.split_once('~')?;
+        Checksum::from_str_radix(sum, 16).ok()
     }
 
     /// Reads a signature back. `None` for one that is not ours or no longer whole.

@@ -4,20 +4,27 @@
 //! events into the client's. [`Notes`] tell what could not be carried over as it was.
 
 mod content;
+mod edits;
+#[cfg(test)]
+mod effort_tests;
 mod envelope;
 mod notes;
+#[cfg(test)]
+mod notes_tests;
 mod originals;
 mod pairs;
 mod parts;
 mod request;
 mod response;
+mod schema;
 mod searching;
 mod tools;
 
-pub use envelope::Envelope;
+pub use envelope::{Checksum, Envelope, StaleReasoning};
 pub use notes::{Note, Notes, What};
 pub use originals::Originals;
 pub use request::{Context, Translated, messages_to_responses};
 pub use response::{Answer, Asked, Found, ResponsesToMessages, SearchRules};
+pub use schema::Format;
 pub use searching::{Searched, search_body, search_function};
 pub use tools::{Names, ToolOrder};

@@ -2,7 +2,11 @@
 //!
 //! Nothing is dropped silently: code that can't carry something over leaves a note here.
 
+use std::fmt::Display;
+
 use serde::Serialize;
+
+use crate::open::Rest;
 
 /// One note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,7 +20,7 @@ pub struct Note {
 }
 
 /// The kinds of notes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// Left out.
@@ -40,5 +44,84 @@ impl Notes {
     /// Adds one.
     pub fn add(&mut self, what: What, place: impl Into<String>, detail: impl Into<String>) {
         self.0.push(Note { what, place: place.into(), detail: detail.into() });
+    }
+
+    /// Tells of members that nobody here knows. Where there are none, or none with a wish in them, it costs nothing.
+    pub(super) fn rest(&mut self, place: impl Display, rest: &Rest<'_>) {
+        for (member, value) in rest.iter() {
+            if !is_met(member, value.get()) {
+                self.add(What::Dropped, format!("{place}.{member}"), why(member));
+            }
+        }
+    }
+
+    /// The same for the request itself.
+    pub(super) fn rest_of_request(&mut self, rest: &Rest<'_>) {
+        for (member, value) in rest.iter() {
+            if !is_met(member, value.get()) {
+                self.add(What::Dropped, member, why(member));
+            }
+        }
+    }
+}
+
+/// Members that ask for nothing, or for what happens anyway.
+fn is_met(member: &str, value: &str) -> bool {
+    let packed = || value.split_ascii_whitespace().collect::<String>();
+    match member {
+        _ if matches!(value, "null" | "\"\"" | "[]" | "{}") => true,
+        // The backend caches every prefix by itself, for some minutes.
+        "cache_control" => matches!(
+            packed().as_str(),
+            r#"{"type":"ephemeral"}"#
+                | r#"{"type":"ephemeral","ttl":"5m"}"#
+                | r#"{"ttl":"5m","type":"ephemeral"}"#
+        ),
+        "temperature" | "top_p" => value.parse() == Ok(1.0),
+        "allowed_callers" => packed() == r#"["direct"]"#,
+        "citations" => packed() == r#"{"enabled":false}"#,
+        "strict" => value == "false",
+        _ => false,
+    }
+}
+
+/// Why a member is left out.
+fn why(member: &str) -> &'static str {
+    match member {
+        "cache_control" => "the backend caches by itself, for as long as it likes",
+        "citations" => "the backend has no place for what a text cites",
+        "temperature" | "top_p" | "top_k" => "the backend takes no sampling settings",
+        "input_examples" => "the backend takes no examples of a tool's input",
+        "strict" => "tools go out without strict mode, so that optional members stay optional",
+        "container" | "mcp_servers" => "Anthropic's servers would run it; there is nobody here to do so",
+        "encrypted_content" | "page_age" => "only Anthropic's API can read it",
+        _ => "neither Dragoman nor the backend has a member of this name",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::open::Open;
+
+    #[derive(Debug, Deserialize)]
+    struct Nothing {}
+
+    #[test]
+    fn members_that_ask_for_something_are_told_and_no_others() {
+        let json = r#"{"cache_control":{ "type": "ephemeral" },"new":null,"empty":[],"temperature":1.0,"strict":false,
+            "allowed_callers":["direct"],"citations":{"enabled":false},"top_k":5,"other":{"deep":"value"}}"#;
+        let object: Open<'_, Nothing> = serde_json::from_str(json).unwrap();
+        let mut notes = Notes::default();
+        notes.rest("tools.0", &object.rest);
+        let places: Vec<&str> = notes.0.iter().map(|note| note.place.as_str()).collect();
+        assert_eq!(places, ["tools.0.top_k", "tools.0.other"]);
+        let json = r#"{"cache_control":{"type":"ephemeral","ttl":"1h"},"temperature":0.2,"strict":true}"#;
+        let object: Open<'_, Nothing> = serde_json::from_str(json).unwrap();
+        let mut notes = Notes::default();
+        notes.rest_of_request(&object.rest);
+        assert_eq!(notes.0.len(), 3);
     }
 }

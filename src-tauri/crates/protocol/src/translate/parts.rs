@@ -25,7 +25,7 @@ impl<'a> Writer<'a, '_> {
     pub(super) fn output(
         &mut self,
         result: &ToolResultBlock<'a>,
-        place: Place,
+        place: Place<'_>,
     ) -> Result<CallOutput<'a>, Failure> {
         let mut parts = self.result_parts(result, place)?;
         let only_text = parts.iter().all(|part| matches!(part, InputPart::InputText { .. }));
@@ -52,7 +52,7 @@ impl<'a> Writer<'a, '_> {
     pub(super) fn result_parts(
         &mut self,
         result: &ToolResultBlock<'a>,
-        place: Place,
+        place: Place<'_>,
     ) -> Result<Vec<InputPart<'a>>, Failure> {
         let mut parts = Vec::new();
         if result.is_error == Some(true) {
@@ -63,7 +63,7 @@ impl<'a> Writer<'a, '_> {
                 Some(pictures) => parts.extend(pictures),
                 None => parts.push(InputPart::InputText { text: text.clone() }),
             },
-            Some(content) => parts.extend(self.content_parts(content, place)?),
+            Some(content) => parts.extend(self.content_parts(content, place, "content")?),
             None => {}
         }
         Ok(parts)
@@ -71,7 +71,7 @@ impl<'a> Writer<'a, '_> {
 
     /// The blocks of a result that is JSON in a string, if pictures are among them and nothing but text beside them:
     /// as text their base64 would cost thousands of tokens (R18).
-    fn pictures_in(&mut self, text: &JsonStr<'_>, place: Place) -> Option<Vec<InputPart<'a>>> {
+    fn pictures_in(&mut self, text: &JsonStr<'_>, place: Place<'_>) -> Option<Vec<InputPart<'a>>> {
         let text = text.to_text();
         let blocks = serde_json::from_str::<Vec<Block<'_>>>(&text)
             .or_else(|_| serde_json::from_str::<Block<'_>>(&text).map(|block| vec![block]))
@@ -97,13 +97,20 @@ impl<'a> Writer<'a, '_> {
         Some(parts)
     }
 
-    fn content_parts(&mut self, content: &Content<'a>, place: Place) -> Result<Vec<InputPart<'a>>, Failure> {
+    fn content_parts(
+        &mut self,
+        content: &Content<'a>,
+        place: Place<'_>,
+        member: &'static str,
+    ) -> Result<Vec<InputPart<'a>>, Failure> {
         match content {
             Content::Text(text) if text.is_empty() => Ok(Vec::new()),
             Content::Text(text) => Ok(vec![InputPart::InputText { text: text.clone() }]),
             Content::Blocks(blocks) => {
                 let mut parts = Vec::with_capacity(blocks.len());
-                for block in blocks {
+                for (b, block) in blocks.iter().enumerate() {
+                    let place = place.within(member, b);
+                    self.tell(block, place);
                     parts.extend(self.parts(block, place)?);
                 }
                 Ok(parts)
@@ -112,7 +119,11 @@ impl<'a> Writer<'a, '_> {
     }
 
     /// A block as parts of whatever holds it.
-    pub(super) fn parts(&mut self, block: &Block<'a>, place: Place) -> Result<Vec<InputPart<'a>>, Failure> {
+    pub(super) fn parts(
+        &mut self,
+        block: &Block<'a>,
+        place: Place<'_>,
+    ) -> Result<Vec<InputPart<'a>>, Failure> {
         Ok(match block {
             Block::Text(block) if block.text.is_empty() => Vec::new(),
             Block::Text(block) => vec![InputPart::InputText { text: block.text.clone() }],
@@ -126,23 +137,30 @@ impl<'a> Writer<'a, '_> {
                 Vec::new()
             }
             // Not in a message of its own, so no call: `Pairs` does not count it either.
-            Block::ToolUse(call) => vec![self.describe("tool_use", call.input, place)],
+            Block::ToolUse(call) => {
+                vec![self.describe(&format!("tool_use {}", call.name), call.input, place)]
+            }
             Block::ToolResult(result) => self.result_parts(result, place)?,
             Block::ServerToolUse(call) => {
                 vec![text(format!("[{}] {}", call.name, call.input.map_or("", RawValue::get)))]
             }
-            Block::WebSearchToolResult(result) => vec![text(found(result))],
+            Block::WebSearchToolResult(result) => vec![text(self.found(result, place))],
+            Block::SearchResult(result) => {
+                let mut parts = vec![text(format!("[Search result: {}]\n{}", result.title, result.source))];
+                parts.extend(self.content_parts(&result.content, place, "content")?);
+                parts
+            }
             Block::Unknown { kind, raw } => vec![self.describe(kind, Some(raw), place)],
         })
     }
 
     /// Readable text for something that upstream has no word for (R15).
-    fn describe(&mut self, kind: &str, raw: Option<&RawValue>, place: Place) -> InputPart<'a> {
+    fn describe(&mut self, kind: &str, raw: Option<&RawValue>, place: Place<'_>) -> InputPart<'a> {
         self.notes.add(What::Described, place.to_string(), format!("a {kind} block became text"));
         text(format!("[{kind}] {}", raw.map_or("", RawValue::get)))
     }
 
-    fn image(&mut self, image: &ImageBlock<'_>, place: Place) -> Result<InputPart<'a>, Failure> {
+    fn image(&mut self, image: &ImageBlock<'_>, place: Place<'_>) -> Result<InputPart<'a>, Failure> {
         let (media_type, data) = match (&image.source, &image.data) {
             (Some(Source::Base64(source)), _) => (source.media_type.as_deref(), &source.data),
             (None, Some(data)) => (image.mime_type.as_deref(), data),
@@ -183,7 +201,7 @@ impl<'a> Writer<'a, '_> {
     fn document(
         &mut self,
         document: &DocumentBlock<'a>,
-        place: Place,
+        place: Place<'_>,
     ) -> Result<Vec<InputPart<'a>>, Failure> {
         let mut parts = Vec::new();
         let name = document.title.clone().filter(|title| !title.is_blank());
@@ -223,10 +241,14 @@ impl<'a> Writer<'a, '_> {
             }
             Source::Content(source) => {
                 parts.push(heading());
-                parts.extend(self.content_parts(&source.content, place)?);
+                parts.extend(self.content_parts(&source.content, place, "source.content")?);
             }
-            Source::File(source) => parts.push(self.file_placeholder("document", &source.file_id, place)),
+            Source::File(source) => {
+                parts.extend(name.is_some().then(heading));
+                parts.push(self.file_placeholder("document", &source.file_id, place));
+            }
             Source::Unknown { kind, raw } => {
+                parts.extend(name.is_some().then(heading));
                 let described = format!("document from {kind}");
                 parts.push(self.describe(&described, Some(raw), place));
             }
@@ -234,8 +256,21 @@ impl<'a> Writer<'a, '_> {
         Ok(parts)
     }
 
+    /// A replayed search in words: the backend has no item for results that it did not find itself (R45).
+    fn found(&mut self, result: &WebSearchToolResultBlock<'_>, place: Place<'_>) -> String {
+        let Some(pages) = result.pages() else {
+            return format!("[The web search failed] {}", result.content.get());
+        };
+        let mut lines = vec!["[Found on the web]".to_owned()];
+        for (n, page) in pages.iter().enumerate() {
+            self.notes.rest(format_args!("{place}.content.{n}"), &page.rest);
+            lines.push(format!("- {}: {}", page.title, page.url));
+        }
+        lines.join("\n")
+    }
+
     /// Files in Anthropic's own store can't be reached from here (R11).
-    fn file_placeholder(&mut self, what: &str, file_id: &str, place: Place) -> InputPart<'a> {
+    fn file_placeholder(&mut self, what: &str, file_id: &str, place: Place<'_>) -> InputPart<'a> {
         self.notes.add(
             What::Described,
             place.to_string(),
@@ -243,15 +278,6 @@ impl<'a> Writer<'a, '_> {
         );
         text(format!("[The {what} with the file id {file_id}, which can't be read here]"))
     }
-}
-
-/// A replayed search in words: the backend has no item for results that it did not find itself (R45).
-fn found(result: &WebSearchToolResultBlock<'_>) -> String {
-    let Some(pages) = result.pages() else {
-        return format!("[The web search failed] {}", result.content.get());
-    };
-    let lines: Vec<String> = pages.iter().map(|page| format!("- {}: {}", page.title, page.url)).collect();
-    format!("[Found on the web]\n{}", lines.join("\n"))
 }
 
 /// A quick look at a text before anybody reads it as JSON.
@@ -314,7 +340,7 @@ mod tests {
 
     use crate::anthropic::request::MessagesRequest;
     use crate::route::{Dialect, Effort, Route};
-    use crate::translate::{Context, Originals, ToolOrder, messages_to_responses};
+    use crate::translate::{Context, Originals, StaleReasoning, ToolOrder, messages_to_responses};
 
     /// What the output of a call becomes whose result has this content.
     fn output(content: &Value) -> Value {
@@ -329,7 +355,10 @@ mod tests {
             dialect: Dialect::Lite,
             account: "",
             reasoning: true,
+            stale: &StaleReasoning::new(),
             instructions: false,
+            late_tools: true,
+            serial_tools: None,
             thread: "",
             tools: &ToolOrder::default(),
             originals: &Originals::new(),

@@ -3,18 +3,21 @@
 use serde_json::value::RawValue;
 
 use super::content::{Reader, Writer};
+use super::edits::Edits;
+use super::envelope::{Checksum, StaleReasoning};
 use super::notes::{Notes, What};
 use super::originals::Originals;
 use super::pairs::Pairs;
+use super::schema::Format;
 use super::searching::{Searched, function, search_function};
 use super::tools::{Names, ToolOrder, Tools, upstream_name};
 use crate::anthropic::block::Block;
+use crate::anthropic::event::ContextManagement;
 use crate::anthropic::request::{Content, MessagesRequest, Role as ClientRole, ToolChoiceKind};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::request::{
-    InputItem, InputPart, JsonSchemaFormat, Reasoning, Request, Role, Schema, TextControl, ToolChoice,
-    ToolDefinition,
+    InputItem, InputPart, Reasoning, Request, Role, TextControl, ToolChoice, ToolDefinition,
 };
 use crate::route::{Dialect, Effort, Route};
 
@@ -29,8 +32,14 @@ pub struct Context<'a> {
     pub account: &'a str,
     /// False: leave replayed reasoning out, the backend could not read it.
     pub reasoning: bool,
+    /// Ciphertexts that the backend has refused before: they are left out at once (S41).
+    pub stale: &'a StaleReasoning,
     /// True: add `instructions: ""` (DECISIONS 8).
     pub instructions: bool,
+    /// May tools that appeared later stand where they appeared (DECISIONS 11)? Lite only.
+    pub late_tools: bool,
+    /// Tools beside the known ones that must not run at the same time; `None`: the user does not mind (R37).
+    pub serial_tools: Option<&'a [String]>,
     /// `prompt_cache_key`: the thread's id.
     pub thread: &'a str,
     /// The tools in the order this thread first showed them.
@@ -48,6 +57,12 @@ pub struct Translated<'a> {
     pub request: Request<'a>,
     /// Tool names that had to change.
     pub names: Names,
+    /// What the answer's text must be.
+    pub format: Option<Format>,
+    /// What was cleared of the conversation, if the client asked for that.
+    pub context_management: Option<ContextManagement>,
+    /// Checksums of the reasoning that goes out, to be remembered if the backend can't read it.
+    pub replayed: Vec<Checksum>,
     /// What was not carried over as it was.
     pub notes: Notes,
 }
@@ -63,6 +78,7 @@ pub fn messages_to_responses<'a>(
     refuse_what_cannot_be_honoured(request)?;
     let Context { route, dialect, .. } = context;
     let mut notes = Notes::default();
+    tell_of_members(request, route, &mut notes);
     let pairs = Pairs::of(request, &mut notes);
     let mut tools = Tools::of(request, context.tools, &mut notes)?;
     let names = std::mem::take(&mut tools.names);
@@ -84,9 +100,19 @@ pub fn messages_to_responses<'a>(
     let one_call_at_a_time =
         request.tool_choice.as_ref().is_some_and(|choice| choice.disable_parallel_tool_use);
 
-    let reader =
-        Reader { model: &route.model, account: context.account, reasoning: context.reasoning, dialect };
-    let mut writer = Writer::new(reader, pairs, context.originals, &mut notes);
+    let reader = Reader {
+        model: &route.model,
+        account: context.account,
+        reasoning: context.reasoning,
+        stale: context.stale,
+        dialect,
+    };
+    let edits = Edits::of(request, reader, &mut notes);
+    let serial = serial(request, context, &mut notes);
+    if dialect == Dialect::Lite && !context.late_tools {
+        tools.join(&mut notes);
+    }
+    let mut writer = Writer::new(reader, pairs, context.originals, &edits, &mut notes);
     let mut batches = tools.batches.into_iter().peekable();
     let mut classic_tools = Vec::new();
     match dialect {
@@ -108,7 +134,7 @@ pub fn messages_to_responses<'a>(
         let loaded = batches.next_if(|(messages, _)| *messages == m + 1).map(|(_, tools)| tools);
         writer.message(m, message, loaded)?;
     }
-    let mut input = writer.finish();
+    let (mut input, replayed) = writer.finish();
     input.extend(blocked_domains(request).map(|line| message(Role::Developer, line)));
     let is_forced = choice.line.is_some();
     if let Some(line) = choice.line {
@@ -124,6 +150,7 @@ pub fn messages_to_responses<'a>(
         input.push(message(Role::User, "(The message is empty.)".to_owned()));
     }
 
+    let (text, format) = text(request, route, &mut notes)?;
     let request = Request {
         model: &route.model,
         instructions: context.instructions.then_some(""),
@@ -132,7 +159,7 @@ pub fn messages_to_responses<'a>(
         tool_choice: choice.choice,
         parallel_tool_calls: match dialect {
             Dialect::Lite => Some(false),
-            Dialect::Classic => has_tools.then_some(!one_call_at_a_time),
+            Dialect::Classic => has_tools.then_some(!one_call_at_a_time && !serial),
         },
         reasoning: Reasoning {
             effort: effort(request, route, &mut notes),
@@ -148,9 +175,55 @@ pub fn messages_to_responses<'a>(
         },
         service_tier: route.tier.as_deref(),
         prompt_cache_key: context.thread,
-        text: text(request, route, &mut notes),
+        text,
     };
-    Ok(Translated { request, names, notes })
+    let context_management = edits.applied;
+    Ok(Translated { request, names, format, context_management, replayed, notes })
+}
+
+/// An answer seldom needs more output tokens than this: a higher limit of the client bounds nothing.
+const LIMIT_THAT_BOUNDS: u64 = 8_192;
+
+/// Notes what of the request itself has no place upstream. (Blocks and tools tell of theirs where they are written.)
+fn tell_of_members(request: &MessagesRequest<'_>, route: &Route, notes: &mut Notes) {
+    notes.rest_of_request(&request.rest);
+    if let Some(limit) = request.max_tokens.filter(|limit| *limit < LIMIT_THAT_BOUNDS) {
+        let detail = format!("the backend takes no limit; an answer may be longer than {limit} tokens");
+        notes.add(What::Dropped, "max_tokens", detail);
+    }
+    if let Some(metadata) = &request.metadata {
+        notes.rest("metadata", &metadata.rest);
+        if metadata.user_id.as_ref().is_some_and(|id| !id.is_empty()) && request.session().is_none() {
+            notes.add(What::Dropped, "metadata.user_id", "it names no session, and nobody else's id is sent");
+        }
+    }
+    if let Some(thinking) = &request.thinking {
+        notes.rest("thinking", &thinking.rest);
+    }
+    if let Some(choice) = &request.tool_choice {
+        notes.rest("tool_choice", &choice.rest);
+    }
+    if let Some(config) = &request.output_config {
+        notes.rest("output_config", &config.rest);
+    }
+    let known = |word: &&str| {
+        !matches!(*word, "fast" | "priority" | "auto" | "standard" | "standard_only" | "default")
+    };
+    for (member, word) in
+        [("speed", request.speed.as_deref()), ("service_tier", request.service_tier.as_deref())]
+    {
+        if word.is_some_and(|word| known(&word)) {
+            notes.add(What::Dropped, member, "there is no such speed or tier here");
+        }
+    }
+    if route.fast && route.tier.is_none() {
+        let place = if request.wants_speed() { "speed" } else { "model" };
+        notes.add(
+            What::Dropped,
+            place,
+            format!("{} has no priority tier; it answers at its usual speed", route.model),
+        );
+    }
 }
 
 /// The two exceptions to "never refuse what you don't know" (M07, M08).
@@ -235,8 +308,26 @@ fn blocked_domains(request: &MessagesRequest<'_>) -> Option<String> {
     Some(format!("When you search the web, do not use results from these domains: {}.", blocked.join(", ")))
 }
 
+/// Tools that change files or more: two at once may get in each other's way.
+const MUTATING: [&str; 5] = ["Edit", "Write", "NotebookEdit", "Bash", "MultiEdit"];
+
+/// Must calls come one by one, because the user wants it so for tools that change something (R37)?
+fn serial(request: &MessagesRequest<'_>, context: Context<'_>, notes: &mut Notes) -> bool {
+    let Some(others) = context.serial_tools.filter(|_| context.dialect == Dialect::Classic) else {
+        return false;
+    };
+    let mutating = |name: &str| MUTATING.contains(&name) || others.iter().any(|other| other == name);
+    let found = request.tools.iter().find(|tool| mutating(&tool.name));
+    if let Some(tool) = found {
+        let detail =
+            format!("one call at a time, as the settings ask, because {} is among the tools", tool.name);
+        notes.add(What::Adjusted, "tools", detail);
+    }
+    found.is_some()
+}
+
 /// The effort (DECISIONS 5), clamped to what the catalog lists.
-fn effort(request: &MessagesRequest<'_>, route: &Route, notes: &mut Notes) -> Option<Effort> {
+pub(super) fn effort(request: &MessagesRequest<'_>, route: &Route, notes: &mut Notes) -> Option<Effort> {
     let disabled = request.thinking.as_ref().is_some_and(|thinking| thinking.kind == "disabled");
     if disabled {
         return Effort::None.clamp_to(&route.efforts);
@@ -285,23 +376,39 @@ fn shows_thinking(request: &MessagesRequest<'_>) -> bool {
     request.wants_thinking() && !omitted
 }
 
-fn text<'a>(request: &MessagesRequest<'a>, route: &'a Route, notes: &mut Notes) -> Option<TextControl<'a>> {
-    let wanted = request.output_config.as_ref().and_then(|config| config.format.as_ref());
-    let format =
-        wanted.or(request.output_format.as_ref()).and_then(|format| match (&*format.kind, format.schema) {
-            ("json_schema", Some(schema)) => Some(JsonSchemaFormat {
-                kind: "json_schema",
-                name: "answer",
-                strict: false,
-                schema: Schema::Raw(schema),
-            }),
-            (kind, _) => {
-                notes.add(What::Dropped, "output_config.format", format!("the format {kind}"));
-                None
+/// `text`: verbosity, and the form that the answer must have.
+fn text<'a>(
+    request: &MessagesRequest<'a>,
+    route: &'a Route,
+    notes: &mut Notes,
+) -> Result<(Option<TextControl<'a>>, Option<Format>), Failure> {
+    let newer = request.output_config.as_ref().and_then(|config| config.format.as_ref());
+    let wanted = match newer {
+        Some(format) => Some((format, "output_config.format")),
+        None => request.output_format.as_ref().map(|format| (format, "output_format")),
+    };
+    if newer.is_some() && request.output_format.is_some() {
+        notes.add(What::Dropped, "output_format", "output_config.format says it already");
+    }
+    let (measure, format) = match wanted {
+        Some((format, place)) => {
+            notes.rest(place, &format.rest);
+            match format.schema {
+                Some(schema) if format.kind == "json_schema" => {
+                    let (measure, format) = Format::of(schema, &format!("{place}.schema"), notes)?;
+                    (Some(measure), Some(format))
+                }
+                _ => {
+                    notes.add(What::Dropped, place, format!("there is no format {} here", format.kind));
+                    (None, None)
+                }
             }
-        });
+        }
+        None => (None, None),
+    };
     let verbosity = route.verbosity.as_deref();
-    (verbosity.is_some() || format.is_some()).then_some(TextControl { verbosity, format })
+    let control = (verbosity.is_some() || format.is_some()).then_some(TextControl { verbosity, format });
+    Ok((control, measure))
 }
 
 fn message<'a>(role: Role, text: String) -> InputItem<'a> {

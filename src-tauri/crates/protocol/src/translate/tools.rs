@@ -96,6 +96,7 @@ impl<'a> Tools<'a> {
         let mut search = None;
         let mut ready: HashMap<&str, (usize, Tool<'a>)> = HashMap::new();
         for (t, tool) in request.tools.iter().enumerate() {
+            notes.rest(format_args!("tools.{t}"), &tool.rest);
             if tool.is_web_search() {
                 search = Some(web_search(tool, t, notes));
                 continue;
@@ -107,6 +108,8 @@ impl<'a> Tools<'a> {
                 ));
             }
             if !is_offered(tool) {
+                let detail = format!("{} stands for other tools; there is nothing to call", tool.name);
+                notes.add(What::Dropped, format!("tools.{t}"), detail);
                 continue;
             }
             if ready.contains_key(tool.name.as_ref()) {
@@ -118,7 +121,7 @@ impl<'a> Tools<'a> {
                 notes.add(What::Renamed, format!("tools.{t}.name"), name.as_ref());
                 names.0.insert(name.clone().into_owned(), tool.name.clone().into_owned());
             }
-            let (parameters, in_words) = parameters(tool.input_schema, t)?;
+            let (parameters, in_words) = parameters(tool.input_schema, t, notes)?;
             let mut description = tool.description.clone().filter(|text| !text.is_empty());
             if let Some(rule) = in_words {
                 let place = format!("tools.{t}.input_schema");
@@ -159,6 +162,17 @@ impl<'a> Tools<'a> {
         match self.batches.first_mut() {
             Some((0, first)) => first.push(tool),
             _ => self.batches.insert(0, (0, vec![tool])),
+        }
+    }
+
+    /// One batch of all, for a backend that takes tools at the beginning only (DECISIONS 11).
+    pub(super) fn join(&mut self, notes: &mut Notes) {
+        if self.batches.iter().any(|(messages, _)| *messages > 0) {
+            let all = std::mem::take(&mut self.batches).into_iter().flat_map(|(_, tools)| tools);
+            self.batches = vec![(0, all.collect())];
+            let detail =
+                "tools loaded later stand with the others: the backend takes them at the beginning only";
+            notes.add(What::Adjusted, "tools", detail);
         }
     }
 
@@ -210,7 +224,11 @@ const NOT_AT_THE_TOP: [&str; 5] = ["oneOf", "anyOf", "allOf", "enum", "not"];
 
 /// A schema the backend takes: an object schema, without `$schema` (R28, R29). What may not stand at its top comes back
 /// in words, for the description. Everything else stays as it is.
-fn parameters<'a>(schema: Option<&'a RawValue>, t: usize) -> Result<(Schema<'a>, Option<String>), Failure> {
+fn parameters<'a>(
+    schema: Option<&'a RawValue>,
+    t: usize,
+    notes: &mut Notes,
+) -> Result<(Schema<'a>, Option<String>), Failure> {
     let members = match schema {
         None => Vec::new(),
         Some(raw) if raw.get() == "null" => Vec::new(),
@@ -240,6 +258,17 @@ fn parameters<'a>(schema: Option<&'a RawValue>, t: usize) -> Result<(Schema<'a>,
         && !members.iter().any(|(key, _)| unwelcome(key))
     {
         return Ok((Schema::Raw(raw), None));
+    }
+    for (key, value) in &members {
+        let replaced = match key.as_ref() {
+            "type" => !is_object && value.get() != "null",
+            "properties" => !properties && value.get() != "null",
+            _ => false,
+        };
+        if replaced {
+            let detail = "the input of a tool is an object with described members upstream";
+            notes.add(What::Adjusted, format!("tools.{t}.input_schema.{key}"), detail);
+        }
     }
     let mut in_words: Vec<String> = Vec::new();
     let mut rewritten: Vec<(Cow<'a, str>, Cow<'a, RawValue>)> = Vec::with_capacity(members.len() + 2);
@@ -299,7 +328,7 @@ mod tests {
 
     fn schema(json: &str) -> String {
         let raw: &RawValue = serde_json::from_str(json).unwrap();
-        serde_json::to_string(&parameters(Some(raw), 0).unwrap().0).unwrap()
+        serde_json::to_string(&parameters(Some(raw), 0, &mut Notes::default()).unwrap().0).unwrap()
     }
 
     #[test]
@@ -330,7 +359,7 @@ mod tests {
     fn what_may_not_stand_at_the_top_of_a_schema_is_said_in_words() {
         let raw: &RawValue =
             serde_json::from_str(r#"{"anyOf":[{"required":["a"]}],"type":"object","not":{}}"#).unwrap();
-        let (_, rule) = parameters(Some(raw), 0).unwrap();
+        let (_, rule) = parameters(Some(raw), 0, &mut Notes::default()).unwrap();
         assert_eq!(
             rule.as_deref(),
             Some(r#"The input must also satisfy this JSON Schema: {"anyOf":[{"required":["a"]}],"not":{}}"#)

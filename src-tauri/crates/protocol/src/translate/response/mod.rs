@@ -20,9 +20,12 @@ use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
 use super::notes::{Notes, What};
+use super::schema::Format;
 use super::searching::Searched;
 use super::tools::Names;
-use crate::anthropic::event::{MessageHead, ServerToolUse, Sink, StopDelta, StopReason, StreamEvent, Usage};
+use crate::anthropic::event::{
+    ContextManagement, MessageHead, ServerToolUse, Sink, StopDelta, StopReason, StreamEvent, Usage,
+};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::event::{Event, Place, Response};
@@ -51,6 +54,10 @@ pub struct Answer {
     pub thinking: bool,
     /// Where the client wants the answer cut (M09).
     pub stop_sequences: Vec<String>,
+    /// What was cleared of the conversation, if the client asked for that.
+    pub context_management: Option<ContextManagement>,
+    /// What the text must be, if the client gave a schema for it.
+    pub format: Option<Format>,
     /// What the client allows a search to do.
     pub search: SearchRules,
     /// Input tokens, estimated, for `message_start` (S29).
@@ -312,7 +319,8 @@ impl ResponsesToMessages {
         }
         let found = self.queue.iter().position(|slot| slot.is(id, output_index));
         Some(found.unwrap_or_else(|| {
-            self.queue.push_back(Slot::new(id, output_index, kind));
+            let held = kind == Kind::Message && self.answer.format.is_some();
+            self.queue.push_back(Slot::new(id, output_index, kind, held));
             self.queue.len() - 1
         }))
     }
@@ -355,6 +363,10 @@ impl ResponsesToMessages {
         if self.answer.search.function.is_some() {
             self.searched.heard(item, &self.answer.account);
         }
+        if let Some(format) = &self.answer.format {
+            // What does not fit may be a word before a call: the end of the answer tells.
+            let _unless_it_fits = slot.measure(format);
+        }
         self.advance(sink);
         Ok(())
     }
@@ -377,7 +389,7 @@ impl ResponsesToMessages {
             let Some(front) = self.queue.front_mut() else { break };
             front.send(&mut self.blocks, &self.answer, &mut self.searches, &mut self.notes, sink);
             // Nothing follows a stop sequence, also not what has waited behind it.
-            if !front.done || self.blocks.met.is_some() {
+            if !front.done || self.blocks.met.is_some() || front.is_held() {
                 break;
             }
             if let Some(through) = self.queue.pop_front() {
@@ -391,6 +403,20 @@ impl ResponsesToMessages {
     fn drain(&mut self, complete: bool, sink: &mut impl Sink) -> Result<(), Failure> {
         for slot in &mut self.queue {
             slot.end(complete)?;
+        }
+        if let Some(format) = &self.answer.format {
+            let calls = self.blocks.calls_sent > 0 || self.queue.iter().any(Slot::is_call);
+            let must_fit = complete && !calls && !self.refused;
+            if must_fit && !self.blocks.text_sent && !self.queue.iter().any(Slot::is_held) {
+                return Err(Failure::BrokenFormat { why: "there is no text in it".to_owned() });
+            }
+            for slot in self.queue.iter_mut().filter(|slot| slot.is_held()) {
+                if must_fit {
+                    slot.measure(format)?;
+                } else {
+                    slot.release();
+                }
+            }
         }
         self.advance(sink);
         Ok(())
@@ -437,7 +463,8 @@ impl ResponsesToMessages {
             self.notes.add(What::Adjusted, "tools.max_uses", detail);
         }
         let delta = StopDelta { stop_reason, stop_sequence: sequence.map(Cow::Owned) };
-        sink.event(StreamEvent::MessageDelta { delta, usage });
+        let context_management = self.answer.context_management.as_ref();
+        sink.event(StreamEvent::MessageDelta { delta, usage, context_management });
         sink.event(StreamEvent::MessageStop);
         self.expect = Expect::Silence;
     }

@@ -2,6 +2,7 @@
 
 use super::super::envelope::Envelope;
 use super::super::notes::{Notes, What};
+use super::super::schema::Format;
 use super::Answer;
 use super::cutter::Cutter;
 use super::repair::{self, Flood};
@@ -22,6 +23,8 @@ pub(super) struct Blocks {
     pub(super) calls: Vec<(String, String)>,
     /// The stop sequence that was met: nothing goes out after it.
     pub(super) met: Option<String>,
+    /// Did any text of the model go out?
+    pub(super) text_sent: bool,
     /// Bytes of text and arguments sent, for an estimate where the true usage never comes.
     pub(super) sent: usize,
 }
@@ -96,7 +99,7 @@ pub(super) struct Slot {
     /// White space at their end.
     flood: Flood,
     /// A call that is looked at as a whole before anything of it goes out.
-    held: bool,
+    mends: bool,
     /// A call that asks for a search, which is made for the client.
     asks: bool,
     /// The query and what came of it.
@@ -109,6 +112,8 @@ pub(super) struct Slot {
     citations: Vec<(u64, Citation)>,
     /// The part of the last piece sent.
     sent_part: Option<u64>,
+    /// The client gave a schema for the text: nothing goes out before all of it fits.
+    held: bool,
     /// Nothing more will come.
     pub(super) done: bool,
     /// All of it came.
@@ -116,7 +121,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(id: &str, output_index: Option<u64>, kind: Kind) -> Self {
+    pub(super) fn new(id: &str, output_index: Option<u64>, kind: Kind, held: bool) -> Self {
         Self {
             id: id.to_owned(),
             output_index,
@@ -127,7 +132,7 @@ impl Slot {
             waiting: Vec::new(),
             arguments: String::new(),
             flood: Flood::default(),
-            held: false,
+            mends: false,
             asks: false,
             found: None,
             encrypted_content: None,
@@ -136,9 +141,43 @@ impl Slot {
             search: None,
             citations: Vec::new(),
             sent_part: None,
+            held,
             done: false,
             whole: false,
         }
+    }
+
+    pub(super) fn is_call(&self) -> bool {
+        self.kind == Kind::Call && self.whole
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Lets the text go as it is.
+    pub(super) fn release(&mut self) {
+        self.held = false;
+    }
+
+    /// Measures the whole text by the client's schema, part by part, and lets it go if it fits (R61).
+    pub(super) fn measure(&mut self, format: &Format) -> Result<(), Failure> {
+        if !self.held || !self.whole {
+            return Ok(());
+        }
+        let mut parts: Vec<(u64, String)> = Vec::new();
+        for (part, piece) in &self.waiting {
+            match parts.iter_mut().find(|(known, _)| known == part) {
+                Some((_, text)) => text.push_str(piece),
+                None => parts.push((*part, piece.clone())),
+            }
+        }
+        for (_, text) in &mut parts {
+            *text = format.fit(text)?.into_owned();
+        }
+        self.waiting = parts;
+        self.held = false;
+        Ok(())
     }
 
     /// Is this the item an event speaks of? The id decides where both have one.
@@ -159,7 +198,7 @@ impl Slot {
             OutputItem::FunctionCall(call) => {
                 if !call.name.is_empty() {
                     call.name.clone_into_string(&mut self.name);
-                    self.held = repair::applies_to(answer.names.to_client(&self.name));
+                    self.mends = repair::applies_to(answer.names.to_client(&self.name));
                     self.asks = answer.search.function == Some(self.name.as_str());
                 }
                 if !call.call_id.is_empty() {
@@ -333,7 +372,7 @@ impl Slot {
     /// Would [`Self::send`] send anything now?
     pub(super) fn has_something_to_send(&self, answer: &Answer) -> bool {
         match self.kind {
-            Kind::Message => !self.waiting.is_empty(),
+            Kind::Message => !self.held && !self.waiting.is_empty(),
             Kind::Reasoning => {
                 answer.thinking && (!self.waiting.is_empty() || self.done && self.encrypted_content.is_some())
             }
@@ -344,7 +383,7 @@ impl Slot {
 
     /// A call starts when its name is known (S10); one that was cut before anything of it went out never does.
     fn can_start(&self) -> bool {
-        let may_begin = self.started || self.whole || !self.done && !self.held;
+        let may_begin = self.started || self.whole || !self.done && !self.mends;
         !self.name.is_empty() && !self.asks && may_begin
     }
 
@@ -358,6 +397,7 @@ impl Slot {
         sink: &mut impl Sink,
     ) {
         match self.kind {
+            Kind::Message if self.held => return,
             Kind::Message => {
                 self.send_waiting(blocks, answer, sink);
                 if self.done {
@@ -400,7 +440,7 @@ impl Slot {
     pub(super) fn is_live(&self, answer: &Answer) -> bool {
         self.waiting.is_empty()
             && match self.kind {
-                Kind::Message => true,
+                Kind::Message => !self.held,
                 Kind::Reasoning => answer.thinking,
                 Kind::Call => self.can_start(),
                 Kind::Search | Kind::Other => false,
@@ -456,6 +496,7 @@ impl Slot {
             self.started = true;
             blocks.start(BlockStart::Text { text: "" }, sink);
         }
+        blocks.text_sent = true;
         blocks.delta(Delta::TextDelta { text }, sink);
     }
 
@@ -515,7 +556,7 @@ impl Slot {
 
     fn send_call(&mut self, blocks: &mut Blocks, answer: &Answer, notes: &mut Notes, sink: &mut impl Sink) {
         if self.can_start() {
-            if self.held
+            if self.mends
                 && !self.started
                 && let Some((mended, why)) =
                     repair::mended(answer.names.to_client(&self.name), &self.arguments)

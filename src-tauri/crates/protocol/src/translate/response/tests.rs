@@ -15,6 +15,8 @@ pub(super) fn answer(thinking: bool) -> Answer {
         names: Names::default(),
         thinking,
         stop_sequences: Vec::new(),
+        context_management: None,
+        format: None,
         search: SearchRules::default(),
         estimate: 7,
     }
