@@ -245,6 +245,11 @@ impl FakeChatGpt {
         self.state().tokens.access.clear();
     }
 
+    /// From now on a refresh token that comes again gets the same answer again, until its successor was used.
+    pub fn forgive_repeats(&self) {
+        self.state().tokens.forgiving = true;
+    }
+
     /// Makes the next refresh fail with this status and code.
     pub fn fail_refresh(&self, status: u16, code: &'static str) {
         self.state().tokens.errors.push_back((status, code));
