@@ -7,6 +7,7 @@
 
 mod client;
 mod compaction;
+mod connect;
 mod conversation;
 mod endings;
 mod failures;

@@ -9,7 +9,7 @@ use support::fake::Rule;
 use crate::client::{Desk, claude};
 
 /// A tmux server of its own; dropping it ends the server and what runs in it.
-struct Terminal {
+pub(crate) struct Terminal {
     socket: String,
 }
 
@@ -18,7 +18,8 @@ impl Terminal {
         Self::start_in(desk, &desk.environment(), arguments)
     }
 
-    fn start_in(desk: &Desk, environment: &[(String, String)], arguments: &[&str]) -> Self {
+    /// With these variables and no others.
+    pub(crate) fn start_in(desk: &Desk, environment: &[(String, String)], arguments: &[&str]) -> Self {
         let terminal = Self { socket: format!("dragoman-test-{}-{}", std::process::id(), support::random()) };
         let mut words = vec!["env".to_owned(), "-i".to_owned()];
         words.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
@@ -46,22 +47,22 @@ impl Terminal {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-t", "claude"])
     }
 
-    fn press(&self, key: &str) {
+    pub(crate) fn press(&self, key: &str) {
         self.tmux(&["send-keys", "-t", "claude", key]);
     }
 
     /// Types a line and sends it once it stands on the screen: keys that come too early are swallowed.
-    async fn enter(&self, line: &str) {
+    pub(crate) async fn enter(&self, line: &str) {
         self.tmux(&["send-keys", "-t", "claude", "-l", line]);
         self.until(line).await;
         self.press("Enter");
     }
 
-    async fn until(&self, words: &str) {
+    pub(crate) async fn until(&self, words: &str) {
         let deadline = Instant::now() + Duration::from_secs(25);
         while !self.screen().contains(words) {
             assert!(Instant::now() < deadline, "no {words:?} on the screen:\n{}", self.screen());

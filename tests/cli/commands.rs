@@ -16,10 +16,15 @@ fn help_names_every_command_and_exit_code() {
     let launch = Launch::signed_out(&FakeChatGpt::start());
     let done = run(&launch, &["--help"]);
     assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
-    for words in ["serve", "demo", "status", "env", "models", "version", "Exit codes", "Unofficial"] {
+    for words in
+        ["serve", "demo", "status", "connect", "env", "models", "version", "Exit codes", "Unofficial"]
+    {
         assert!(done.out.contains(words), "{words} is not in the help");
     }
-    for command in ["serve", "demo", "status", "env", "models", "version"] {
+    let commands = ["serve", "demo", "status", "env", "models", "version"];
+    for command in
+        commands.into_iter().chain(["connect", "disconnect", "doctor", "recipe", "run", "shell-function"])
+    {
         let done = run(&launch, &[command, "--help"]);
         assert_eq!(done.code, Some(0), "{command}: {}", done.err);
         assert!(done.out.contains("Usage: dragoman"), "{command}: {}", done.out);

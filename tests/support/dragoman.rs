@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,9 +19,10 @@ use crate::http::Call;
 pub const TOKEN: &str = "local-canary-3f9d1c7a5b";
 
 /// A Dragoman about to be started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Launch {
-    home: TempDir,
+    /// Deleted with the last process that used it.
+    home: Arc<TempDir>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
 }
@@ -55,7 +57,7 @@ impl Launch {
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
         std::fs::create_dir_all(home.path().join("user")).expect("create HOME");
-        Self { home, environment, arguments: Vec::new() }
+        Self { home: Arc::new(home), environment, arguments: Vec::new() }
     }
 
     /// Puts this login into the Codex CLI's home.
@@ -189,6 +191,11 @@ impl Dragoman {
         let id = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", signal, &id]).status().expect("run kill");
         assert!(status.success(), "kill -s {signal} {id}");
+    }
+
+    /// The next process, in the same home with the same environment.
+    pub async fn again(&self) -> Self {
+        self.launch.clone().start().await
     }
 
     /// Waits for its end; panics after `limit`.

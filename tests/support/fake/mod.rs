@@ -88,17 +88,19 @@ pub struct Reply {
     pub body: String,
     /// Silence before the head.
     pub before: Option<Duration>,
+    /// What time it is there.
+    pub date: Option<String>,
 }
 
 impl Reply {
     /// A JSON answer.
     pub fn json(status: u16, body: &Value) -> Self {
-        Self { status, kind: "application/json", body: body.to_string(), before: None }
+        Self { status, kind: "application/json", body: body.to_string(), before: None, date: None }
     }
 
     /// An HTML answer, as a firewall or a captive portal gives it.
     pub fn html(status: u16, body: &str) -> Self {
-        Self { status, kind: "text/html; charset=utf-8", body: body.to_owned(), before: None }
+        Self { status, kind: "text/html; charset=utf-8", body: body.to_owned(), before: None, date: None }
     }
 }
 
@@ -241,6 +243,11 @@ impl FakeChatGpt {
     /// Makes the backend refuse all access tokens given out so far.
     pub fn withdraw_access_tokens(&self) {
         self.state().tokens.access.clear();
+    }
+
+    /// From now on a refresh token that comes again gets the same answer again, until its successor was used.
+    pub fn forgive_repeats(&self) {
+        self.state().tokens.forgiving = true;
     }
 
     /// Makes the next refresh fail with this status and code.

@@ -185,7 +185,10 @@ fn respond(state: &mut State, number: usize) -> Turn {
     if let Some(replies) = state.replies.get_mut(path)
         && let Some(reply) = if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() }
     {
-        let answer = Answer::whole(reply.status, reply.kind, reply.body);
+        let mut answer = Answer::whole(reply.status, reply.kind, reply.body);
+        if let Some(date) = reply.date {
+            answer.headers.push("date", date);
+        }
         return Turn { answer, before: reply.before };
     }
     if let Some(answer) = state.auth.answer(&mut state.tokens, &request) {

@@ -1,10 +1,12 @@
 //! [`App`]: composes the rooms once and offers every verb a user sees. Tray and command line are shells around it.
 
 mod accounts;
+mod claude_code;
 mod login;
 
 pub use self::accounts::Tested;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -19,6 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::claude_code::Keeper;
 use crate::logging;
 use crate::models::{self, Models};
 use crate::paths::{self, Environment, Mode, Paths};
@@ -96,6 +99,7 @@ struct Inner {
     settings: watch::Sender<Arc<Settings>>,
     config: watch::Sender<Arc<proxy::Config>>,
     board: Arc<Board>,
+    keeper: Keeper,
     /// Held while the switch moves, awaits included: two clicks are two moves, one after the other.
     listener: tokio::sync::Mutex<Option<On>>,
     /// One writer of the settings file at a time.
@@ -136,7 +140,9 @@ impl App {
         let hints = log_hint.into_iter().collect();
         let board = Arc::new(Board::new(client.clone(), proxy.activity(), settings_reader, hints));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let keeper = Keeper { paths: paths.clone(), token: token.clone() };
         tasks.spawn(board.clone().watch(stop.clone()));
+        tasks.spawn(claude_code::watch(keeper.clone(), board.clone(), stop.clone()));
         tracing::info!(version = crate::VERSION, ?backend, "started");
         Ok(Self {
             inner: Arc::new(Inner {
@@ -150,6 +156,7 @@ impl App {
                 settings,
                 config,
                 board,
+                keeper,
                 listener: tokio::sync::Mutex::new(None),
                 writer: Mutex::new(()),
                 tasks,
@@ -188,6 +195,7 @@ impl App {
             tracing::warn!(%error, "other processes can't find this server");
         }
         *listener = Some(On { server, running });
+        self.follow(address).await;
         tracing::info!(%address, "on");
         self.inner.board.pin(Server::On { address });
         // Whoever turns the switch on will ask soon: an old catalog is fetched anew, in the background.
@@ -202,6 +210,7 @@ impl App {
             running.withdraw(&self.inner.paths);
             server.close(STREAMS).await;
             self.inner.tasks.spawn(server.stop(STREAMS));
+            self.let_go().await;
             tracing::info!("off");
         }
         self.inner.board.pin(Server::Off);
@@ -210,6 +219,21 @@ impl App {
     /// The settings in force.
     pub fn settings(&self) -> Arc<Settings> {
         self.inner.settings.borrow().clone()
+    }
+
+    /// What clients must send.
+    pub(crate) fn token(&self) -> &ClientToken {
+        &self.inner.token
+    }
+
+    /// The client of the backend.
+    pub(crate) fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    /// Where this process looks for programs.
+    pub(crate) fn search_path(&self) -> Option<&OsStr> {
+        self.inner.environment.raw("PATH")
     }
 
     /// Where things are.
@@ -247,15 +271,15 @@ impl App {
             Server::On { address } => address,
             Server::Off | Server::Failed { .. } => client_address(self.settings().server.listen),
         };
-        let window = self.inner.board.subscribe().borrow().models.window;
-        environment::claude_code(address, &self.inner.token, window)
+        let models = self.inner.board.subscribe().borrow().models.clone();
+        environment::claude_code(address, &self.inner.token, &models)
     }
 
     /// The same for the server of this home that runs in another process.
     pub fn environment_of(&self, found: &Found) -> Vec<(String, String)> {
-        let own = self.inner.board.subscribe().borrow().models.window;
-        let window = found.health.context_window.unwrap_or(own);
-        environment::claude_code(found.running.address, &self.inner.token, window)
+        let models = self.inner.board.subscribe().borrow().models.clone();
+        let models = claude_code::with_window(models, Some(found));
+        environment::claude_code(found.running.address, &self.inner.token, &models)
     }
 
     /// The end: the listener closes at once, open streams get `limit`, every task is joined. Longer than `limit` it
@@ -266,6 +290,7 @@ impl App {
         if let Some(On { server, running }) = on {
             running.withdraw(&self.inner.paths);
             self.inner.board.pin(Server::Off);
+            self.let_go().await;
             server.stop(limit).await;
         }
         self.inner.stop.cancel();

@@ -1,15 +1,22 @@
-//! What a client must have in its environment to use this server: the values behind `dragoman env`, and later behind
+//! What a client must have in its environment to use this server: the values behind `dragoman env`, `dragoman run` and
 //! the set-up of Claude Code's settings.
 //!
 //! Not here: how a shell writes them (cli), their names (`paths.rs`).
 
 use std::net::SocketAddr;
 
+use crate::claude_code::keys;
+use crate::models::Models;
 use crate::paths::claude_code as names;
 use crate::token::ClientToken;
 
-/// For Claude Code 2.1.329 (`claude-code.md` §§8, 17). `window` is what a conversation may fill (DECISIONS 18).
-pub(crate) fn claude_code(address: SocketAddr, token: &ClientToken, window: u64) -> Vec<(String, String)> {
+/// For Claude Code 2.1.329. The window is what a conversation may fill (DECISIONS 18).
+pub(crate) fn claude_code(
+    address: SocketAddr,
+    token: &ClientToken,
+    models: &Models,
+) -> Vec<(String, String)> {
+    let window = models.window;
     let variables = [
         (names::BASE_URL, format!("http://{address}")),
         (names::AUTH_TOKEN, token.expose().to_owned()),
@@ -18,21 +25,24 @@ pub(crate) fn claude_code(address: SocketAddr, token: &ClientToken, window: u64)
         (names::AUTO_COMPACT_WINDOW, window.to_string()),
         // A line that changes with every request would defeat the prompt cache.
         (names::ATTRIBUTION_HEADER, "0".to_owned()),
-        // A broken stream is reported; asking again without streaming would pay for the whole answer twice.
-        (names::DISABLE_NONSTREAMING_FALLBACK, "1".to_owned()),
+        // Not CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: tests/claude_code/connect.rs measures that no tool runs twice
+        // without it, and that with it a broken stream ends the turn.
     ];
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
+    variables.chain(keys::families(models)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claude_code::keys::tests::models;
 
     #[test]
     fn claude_code_is_told_address_token_and_window() {
         let token = ClientToken::new("t", "a test").unwrap();
-        let variables = claude_code("127.0.0.1:3746".parse().unwrap(), &token, 258_400);
-        let variables: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let variables = claude_code("127.0.0.1:3746".parse().unwrap(), &token, &models());
+        let variables: Vec<_> =
+            variables.iter().take(6).map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
             variables,
             [
@@ -41,7 +51,7 @@ mod tests {
                 "CLAUDE_CODE_MAX_CONTEXT_TOKENS=258400",
                 "CLAUDE_CODE_AUTO_COMPACT_WINDOW=258400",
                 "CLAUDE_CODE_ATTRIBUTION_HEADER=0",
-                "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK=1",
+                "ANTHROPIC_DEFAULT_OPUS_MODEL=claude-opus-5-5",
             ]
         );
     }

@@ -49,6 +49,9 @@ pub enum Error {
         /// What they are called.
         accounts: String,
     },
+    /// Claude Code's settings stay as they are.
+    #[error("{0}")]
+    ClaudeCode(#[from] crate::claude_code::Refused),
     /// The program is ending.
     #[error("Dragoman is stopping")]
     Stopping,
@@ -58,6 +61,11 @@ impl Error {
     /// Is the port taken by someone else?
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Listen(dragoman_proxy::Error::Busy { .. }))
+    }
+
+    /// Is there no server, or no place for one?
+    pub fn is_about_the_server(&self) -> bool {
+        self.is_busy() || matches!(self, Self::ClaudeCode(crate::claude_code::Refused::NoAddress))
     }
 
     /// For `map_err`: an input or output error on a file of ours.

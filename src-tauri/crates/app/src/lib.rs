@@ -6,17 +6,24 @@
 //! and variables are named in [`paths`]. Not here: clap, tauri, and what a request goes through (proxy).
 
 mod app;
+mod claude_code;
+mod doctor;
 mod environment;
 mod error;
 mod logging;
 mod models;
 pub mod paths;
+mod recipes;
 mod running;
 pub mod settings;
 mod snapshot;
 pub mod token;
 
 pub use app::{App, LoginKind, LoginRun, Options, Paste, STREAMS, Tested, running};
+pub use claude_code::{
+    Change, Conflict, Connect, Refused, Report as SetUpReport, Scope, Standing, Status as SetUpStatus, Weight,
+};
+pub use doctor::{Check, Outcome};
 pub use dragoman_protocol::route::{Dialect, Effort};
 pub use dragoman_upstream::{
     AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, BackendKind, Credits,
@@ -25,8 +32,13 @@ pub use dragoman_upstream::{
 pub use dragoman_upstream::{LoginError, LoginStep, NotAccepted, Revoked, Secret, SignedIn, SignedOut, Way};
 pub use error::Error;
 pub use models::{Listed, Mapped, Models};
+pub use recipes::{RECIPES, Readiness, Recipe};
 pub use running::{Found, Health, Running, Window};
 pub use snapshot::{Activity, Server, Snapshot};
+
+/// Variables that would lead Claude Code elsewhere, or make it ask.
+pub const INTERFERING: [&str; 3] =
+    [paths::claude_code::API_KEY, paths::claude_code::USE_BEDROCK, paths::claude_code::USE_VERTEX];
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -18,6 +18,8 @@ pub const HOME: &str = "DRAGOMAN_HOME";
 pub const CLIENT_TOKEN: &str = "DRAGOMAN_CLIENT_TOKEN";
 /// Where the Codex CLI keeps its login.
 pub const CODEX_HOME: &str = "CODEX_HOME";
+/// Where Claude Code keeps its settings.
+pub const CLAUDE_CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
 /// What every variable of ours starts with.
 const PREFIX: &str = "DRAGOMAN_";
@@ -40,8 +42,35 @@ pub(crate) mod claude_code {
     pub(crate) const MAX_CONTEXT_TOKENS: &str = "CLAUDE_CODE_MAX_CONTEXT_TOKENS";
     pub(crate) const AUTO_COMPACT_WINDOW: &str = "CLAUDE_CODE_AUTO_COMPACT_WINDOW";
     pub(crate) const ATTRIBUTION_HEADER: &str = "CLAUDE_CODE_ATTRIBUTION_HEADER";
-    pub(crate) const DISABLE_NONSTREAMING_FALLBACK: &str = "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK";
+    pub(crate) const API_KEY: &str = "ANTHROPIC_API_KEY";
+    pub(crate) const USE_BEDROCK: &str = "CLAUDE_CODE_USE_BEDROCK";
+    pub(crate) const USE_VERTEX: &str = "CLAUDE_CODE_USE_VERTEX";
+    /// Members of the settings beside `env`.
+    pub(crate) const MODEL_PICKER: &str = "modelPicker";
+    pub(crate) const DISABLE_AUTO_MODE: &str = "disableAutoMode";
+    pub(crate) const API_KEY_HELPER: &str = "apiKeyHelper";
 }
+
+/// Variables that say where other programs' files are.
+const PLACES: [&str; 5] = [CODEX_HOME, CLAUDE_CONFIG_DIR, "ZDOTDIR", "XDG_CONFIG_HOME", "PATH"];
+
+/// Where managed settings of Claude Code are.
+const MANAGED: &str = if cfg!(target_os = "macos") {
+    "/Library/Application Support/ClaudeCode"
+} else if cfg!(windows) {
+    r"C:\Program Files\ClaudeCode"
+} else {
+    "/etc/claude-code"
+};
+
+/// Variables that decide where Claude Code goes.
+pub(crate) const DECIDING: [&str; 5] = [
+    claude_code::API_KEY,
+    claude_code::AUTH_TOKEN,
+    claude_code::BASE_URL,
+    claude_code::USE_BEDROCK,
+    claude_code::USE_VERTEX,
+];
 
 /// The variables of one process that concern us, read once at start. Tests make their own, so the process environment
 /// is never changed. `Debug` shows names only: one of the values is a secret.
@@ -72,7 +101,8 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        let ours = |name: &str| name.starts_with(PREFIX) || name == CODEX_HOME;
+        let ours =
+            |name: &str| name.starts_with(PREFIX) || PLACES.contains(&name) || DECIDING.contains(&name);
         let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
         Self(pairs.filter(|(name, _)| ours(name)).collect())
     }
@@ -104,26 +134,38 @@ pub struct Paths {
     pub logs: PathBuf,
     /// The Codex CLI's home, if this user has a home at all.
     pub codex: Option<PathBuf>,
+    /// Claude Code's directory, likewise.
+    pub claude: Option<PathBuf>,
+    /// The user's home.
+    pub user: Option<PathBuf>,
+    /// Where the owner of the machine lays down settings for Claude Code.
+    pub managed: PathBuf,
 }
 
 impl Paths {
     /// `home` (a flag or a test) > `DRAGOMAN_HOME` > the directories the platform has for these things.
     pub fn find(home: Option<&Path>, environment: &Environment) -> Result<Self, Error> {
-        let codex = match environment.raw(CODEX_HOME) {
+        let user = directories::BaseDirs::new().map(|base| base.home_dir().to_owned());
+        let named = |variable, name| match environment.raw(variable) {
             Some(path) => Some(PathBuf::from(path)),
-            None => directories::BaseDirs::new().map(|base| base.home_dir().join(".codex")),
+            None => user.as_ref().map(|user| user.join(name)),
         };
+        let codex = named(CODEX_HOME, ".codex");
+        let claude = named(CLAUDE_CONFIG_DIR, ".claude");
         let home = home.map(Path::to_owned).or_else(|| environment.raw(HOME).map(PathBuf::from));
         if let Some(home) = home {
             // Absolute, because the desktop and a child process may have another working directory.
             let home = std::path::absolute(&home).map_err(Error::file("find", &home))?;
-            let below = |name| home.join(name);
+            let inside = |name| home.join(name);
             return Ok(Self {
-                config: below("config"),
-                state: below("state"),
-                cache: below("cache"),
-                logs: below("logs"),
+                config: inside("config"),
+                state: inside("state"),
+                cache: inside("cache"),
+                logs: inside("logs"),
                 codex,
+                claude,
+                user,
+                managed: PathBuf::from(MANAGED),
             });
         }
         let platform = directories::ProjectDirs::from("", "", "Dragoman").ok_or(Error::NoHome)?;
@@ -136,6 +178,9 @@ impl Paths {
             logs: state.join("logs"),
             state,
             codex,
+            claude,
+            user,
+            managed: PathBuf::from(MANAGED),
         })
     }
 
@@ -154,6 +199,28 @@ impl Paths {
         self.state.join("server.json")
     }
 
+    /// What was written into Claude Code's settings, and what stood there before.
+    pub(crate) fn claude_code_state(&self) -> PathBuf {
+        self.state.join("claude-code.json")
+    }
+
+    /// Locked while those settings are read and written.
+    pub(crate) fn claude_code_lock(&self) -> PathBuf {
+        self.state.join("claude-code.lock")
+    }
+
+    /// A settings file as it was before the first write, at this time.
+    pub(crate) fn claude_code_backup(&self, nanoseconds: u128) -> PathBuf {
+        self.state.join(format!("backups/claude-code-settings-{nanoseconds}.json"))
+    }
+
+    /// The settings of Claude Code that go before all others, as far as they are files.
+    pub(crate) fn managed_settings(&self) -> Vec<PathBuf> {
+        let mut more = below(&self.managed.join("managed-settings.d"), "json");
+        more.push(self.managed.join("managed-settings.json"));
+        more
+    }
+
     /// The log: number 0 is being written, higher numbers are older.
     pub(crate) fn log(&self, number: usize) -> PathBuf {
         self.logs.join(match number {
@@ -161,6 +228,40 @@ impl Paths {
             number => format!("dragoman.{number}.log"),
         })
     }
+}
+
+/// The files that shells of this user read at their start.
+pub(crate) fn start_files(user: Option<&Path>, environment: &Environment) -> Vec<PathBuf> {
+    let Some(user) = user else { return vec![PathBuf::from("/etc/environment")] };
+    let set = |name, otherwise: PathBuf| environment.raw(name).map_or(otherwise, PathBuf::from);
+    let config = set("XDG_CONFIG_HOME", user.join(".config"));
+    let zsh = set("ZDOTDIR", user.to_owned());
+    let mut files: Vec<PathBuf> =
+        [".profile", ".bash_profile", ".bash_login", ".bashrc", ".bash_aliases", ".cshrc", ".tcshrc"]
+            .map(|name| user.join(name))
+            .to_vec();
+    files.extend([".zshenv", ".zprofile", ".zshrc", ".zlogin"].map(|name| zsh.join(name)));
+    files.extend(["fish/config.fish", "nushell/env.nu", "nushell/config.nu"].map(|name| config.join(name)));
+    files.extend(below(&config.join("fish/conf.d"), "fish"));
+    files.extend(below(&config.join("environment.d"), "conf"));
+    let powershell = [
+        config.join("powershell"),
+        user.join("Documents/PowerShell"),
+        user.join("Documents/WindowsPowerShell"),
+    ];
+    for directory in powershell {
+        files.extend(["profile.ps1", "Microsoft.PowerShell_profile.ps1"].map(|name| directory.join(name)));
+    }
+    files.push(PathBuf::from("/etc/environment"));
+    files
+}
+
+/// The files of one kind in a directory, sorted; none if there is no such directory.
+fn below(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension() == Some(OsStr::new(extension))).collect();
+    files.sort();
+    files
 }
 
 /// Who may read a file that [`write_atomic`] writes.
@@ -179,6 +280,27 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: Mode) -> io::Result<()> {
     let (file, directory) = temporary(path, bytes, mode)?;
     file.persist(path).map_err(|error| error.error)?;
     sync(&directory)
+}
+
+/// As [`write_atomic`], but only if the file still holds `old` (`None`: if there is still none). Tells whether it was
+/// so; if not, the file is as someone else left it.
+pub(crate) fn replace(path: &Path, old: Option<&[u8]>, bytes: &[u8], mode: Mode) -> io::Result<bool> {
+    let path = &target(path)?;
+    let (file, directory) = temporary(path, bytes, mode)?;
+    let replaced = match old {
+        None => file.persist_noclobber(path),
+        Some(old) => match fs::read(path) {
+            Ok(there) if there == old => file.persist(path),
+            Ok(_) => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        },
+    };
+    match replaced {
+        Ok(_) => sync(&directory).map(|()| true),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error.error),
+    }
 }
 
 /// As [`write_atomic`], for the owner only, but a file that is already there stays: of two processes that start at
@@ -286,7 +408,7 @@ mod tests {
     #[test]
     fn an_environment_keeps_only_what_concerns_us_and_prints_no_value() {
         let environment: Environment =
-            [(CLIENT_TOKEN, "canary"), ("PATH", "/bin"), ("DRAGOMAN_LOG", "")].into_iter().collect();
+            [(CLIENT_TOKEN, "canary"), ("EDITOR", "ed"), ("DRAGOMAN_LOG", "")].into_iter().collect();
         assert_eq!(format!("{environment:?}"), r#"{"DRAGOMAN_CLIENT_TOKEN", "DRAGOMAN_LOG"}"#);
         assert_eq!(environment.setting("log.level"), None, "an empty variable is not set");
     }

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::paths::{self, Mode, Paths};
+use crate::token::ClientToken;
 use crate::{BackendKind, Error};
 
 /// From connecting to the end of the answer. Loopback answers within a millisecond or not at all.
@@ -73,7 +74,7 @@ impl Running {
     }
 
     /// What the file says; one that can't be read says nothing.
-    fn read(paths: &Paths) -> Option<Self> {
+    pub(crate) fn read(paths: &Paths) -> Option<Self> {
         serde_json::from_slice(&fs::read(paths.server()).ok()?).ok()
     }
 }
@@ -121,19 +122,30 @@ impl Found {
     }
 }
 
-/// `GET /health`, by hand: an HTTP client for one request to loopback would be a second way to the network.
 async fn health(address: SocketAddr) -> io::Result<Health> {
+    match get(address, "/health", None).await? {
+        (200, body) => Ok(serde_json::from_str(&body)?),
+        _ => Err(io::Error::other("this is no Dragoman")),
+    }
+}
+
+/// `GET`, by hand: an HTTP client for one request to loopback would be a second way to the network.
+pub(crate) async fn get(
+    address: SocketAddr,
+    path: &str,
+    token: Option<&ClientToken>,
+) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let bearer =
+        token.map(|token| format!("authorization: Bearer {}\r\n", token.expose())).unwrap_or_default();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{bearer}connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(ANSWER).read_to_end(&mut answer).await?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-    match head.split(' ').nth(1) {
-        Some("200") => Ok(serde_json::from_str(body)?),
-        _ => Err(io::Error::other("this is no Dragoman")),
-    }
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    Ok((status, body.to_owned()))
 }
 
 /// The address under which a client on this machine reaches a listener.

@@ -40,6 +40,8 @@ pub struct Settings {
     pub models: Models,
     /// How requests are translated.
     pub translation: Translation,
+    /// Claude Code's set-up.
+    pub claude_code: ClaudeCode,
     /// The log.
     pub log: Log,
     /// Where each value that is not the default comes from.
@@ -167,6 +169,15 @@ pub struct Models {
     pub mode: Mode,
 }
 
+/// `[claude_code]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClaudeCode {
+    /// Does Claude Code go back to Anthropic while Dragoman is off?
+    #[serde(deserialize_with = "values::word")]
+    pub when_off: WhenOff,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -239,6 +250,18 @@ words! {
         #[default] Map = "map",
         /// They go upstream as they are.
         Passthrough = "passthrough",
+    }
+}
+
+words! {
+    /// `claude_code.when_off`
+    WhenOff {
+        /// A window asks; without one, as `never`.
+        #[default] Ask = "ask",
+        /// Its settings are restored when Dragoman is turned off, and written again when it is turned on.
+        Always = "always",
+        /// They stay as they are.
+        Never = "never",
     }
 }
 

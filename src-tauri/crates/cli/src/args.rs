@@ -1,5 +1,6 @@
 //! The command line, as clap reads it and as `--help` tells it.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,13 +9,16 @@ use dragoman::settings::{AdminListen, parse_admin_listen, parse_listen};
 use dragoman::{BackendKind, Options};
 
 use crate::accounts::Accounts;
+use crate::connect::{Connect, Disconnect};
+use crate::run::parse_name;
 use crate::shell::Shell;
 
 const EXAMPLES: &str = "\
 Examples:
   dragoman login                     Sign in with ChatGPT, in the browser
   dragoman serve                     Start, and keep this terminal open
-  eval \"$(dragoman env)\" && claude   In another terminal: Claude Code through Dragoman
+  dragoman connect                   Point Claude Code at it, for good; `dragoman disconnect` undoes it
+  dragoman run -- claude             Only this once, without writing anything
   dragoman demo                      Try it without an account
   dragoman status                    What runs, for whom, and what is left of the limits
 
@@ -85,6 +89,54 @@ pub(crate) enum Command {
         codex_too: bool,
         #[command(flatten)]
         format: Format,
+    },
+    /// Point Claude Code at Dragoman: its settings get address, token, window and model names
+    ///
+    /// Every other byte of the file stays as it is. What stood at each key before is remembered, and `dragoman
+    /// disconnect` puts it back. Sessions that are running follow by themselves.
+    Connect(Connect),
+    /// Undo `dragoman connect`
+    ///
+    /// Every key that is still as Dragoman wrote it gets its earlier value back, or goes. What you changed since stays.
+    Disconnect(Disconnect),
+    /// Check everything, Claude Code included: it is run for a prompt, a tool, a picture and a web search
+    ///
+    /// These four use your account, with a few thousand tokens each; `--quick` leaves them out. Claude Code runs in a
+    /// home of its own and sees nothing of yours. Exits with 1 if something does not work.
+    Doctor {
+        /// Without running Claude Code
+        #[arg(long)]
+        quick: bool,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Print how another program is pointed at Dragoman
+    Recipe {
+        /// Which program; without a name: which there are
+        name: Option<String>,
+    },
+    /// Run a command through Dragoman, with nothing written anywhere: dragoman run -- claude -c
+    ///
+    /// The variables of `dragoman env` are set, those that would interfere are not passed on. Signals and exit code are
+    /// the command's own. Settings of Claude Code that point elsewhere go before variables; you are told of them.
+    Run {
+        /// The command and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
+    },
+    /// Print a shell function that runs Claude Code through Dragoman; for your shell's start file
+    ///
+    /// bash, zsh:   dragoman shell-function gpt >> ~/.bashrc
+    /// fish:        dragoman shell-function gpt --shell fish > ~/.config/fish/functions/gpt.fish
+    /// PowerShell:  dragoman shell-function gpt --shell powershell >> $PROFILE
+    #[command(verbatim_doc_comment)]
+    ShellFunction {
+        /// How you want to call it
+        #[arg(default_value = "gpt", value_parser = parse_name)]
+        name: String,
+        /// The shell that will read it
+        #[arg(long, value_enum, default_value_t = Shell::Bash)]
+        shell: Shell,
     },
     /// Print the variables that make Claude Code use Dragoman
     ///
@@ -242,6 +294,12 @@ mod tests {
             "login",
             "logout",
             "status",
+            "connect",
+            "disconnect",
+            "doctor",
+            "recipe",
+            "run",
+            "shell-function",
             "env",
             "models",
             "accounts",

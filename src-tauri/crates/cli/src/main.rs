@@ -3,8 +3,12 @@
 
 mod accounts;
 mod args;
+mod connect;
+mod doctor;
 mod login;
 mod models;
+mod recipe;
+mod run;
 mod serve;
 mod shell;
 mod signals;
@@ -41,6 +45,8 @@ enum Trouble {
     Output(io::Error),
     /// The system refuses something before there is an app.
     System(io::Error),
+    /// The command to run can't be run.
+    Command { program: String, error: io::Error },
     /// There is no server, and no way to guess where it would be.
     NoServer,
     /// stdin can't be read.
@@ -67,13 +73,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(Trouble::System(error))),
     };
-    let result = runtime.block_on(run(arguments));
+    let result = runtime.block_on(act(arguments));
     // A thread that hangs in a keyring or a file must not keep the program alive.
     runtime.shutdown_background();
     end(result)
 }
 
-async fn run(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> {
+async fn act(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> {
     match command {
         Command::Serve(serve) => serve::serve(&common, serve).await,
         Command::Demo { listen, shell } => serve::demo(&common, listen, shell).await,
@@ -82,6 +88,12 @@ async fn run(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> 
         Command::Logout { account, codex_too, format } => {
             login::logout(&common, account.as_deref(), codex_too, format).await
         }
+        Command::Connect(connect) => connect::connect(&common, connect).await,
+        Command::Disconnect(disconnect) => connect::disconnect(&common, disconnect).await,
+        Command::Doctor { quick, format } => doctor::doctor(&common, quick, format).await,
+        Command::Recipe { name } => recipe::recipe(&common, name.as_deref()).await,
+        Command::Run { command } => run::run(&common, command).await,
+        Command::ShellFunction { name, shell } => run::function(shell, &name),
         Command::Env { shell, format } => env(&common, shell, format.json).await,
         Command::Models { format } => models::models(&common, format).await,
         Command::Accounts { wish, format } => accounts::accounts(&common, wish, format).await,
@@ -105,13 +117,17 @@ fn end(result: Result<Exit, Trouble>) -> ExitCode {
         Err(Trouble::Output(error)) => (Exit::Failure, Some(format!("could not write the output: {error}"))),
         Err(Trouble::System(error)) => (Exit::Failure, Some(format!("could not start: {error}"))),
         Err(Trouble::App(error)) => {
-            let exit = if error.is_busy() { Exit::NoServer } else { Exit::Failure };
+            let exit = if error.is_about_the_server() { Exit::NoServer } else { Exit::Failure };
             (exit, Some(error.to_string()))
         }
         Err(Trouble::Input(error)) => (Exit::Failure, Some(format!("could not read the input: {error}"))),
         Err(Trouble::Usage(message)) => (Exit::Usage, Some(message.to_owned())),
+        Err(Trouble::Command { program, error }) => {
+            let hint = "is it installed, and on PATH?";
+            (Exit::Failure, Some(format!("could not run {program}: {error}; {hint}")))
+        }
         Err(Trouble::NoServer) => {
-            let message = "the server is not running, and its port is chosen when it starts; run `dragoman serve` first";
+            let message = "the server is not running; start it with `dragoman serve` first";
             (Exit::NoServer, Some(message.to_owned()))
         }
     };

@@ -50,7 +50,7 @@ async fn foreground(options: Options, paste: Option<Shell>) -> Result<Exit, Trou
         greeting += &lines(shell, &app.environment());
         greeting += "\n\nAsk it anything; it can also call a tool. Nothing leaves this machine.\n";
     } else {
-        greeting += "In another terminal: eval \"$(dragoman env)\" && claude\n";
+        greeting += "Claude Code: `dragoman connect` for good, or `dragoman run -- claude` this once.\n";
     }
     greeting += "Press Ctrl-C to stop.";
     // A server is useful also where no one reads what it says.

@@ -33,6 +33,29 @@ impl Shell {
     }
 }
 
+impl Shell {
+    /// A function that runs Claude Code through Dragoman, for the shell's start file.
+    pub(crate) fn function(self, name: &str, program: &str) -> String {
+        match self {
+            Self::Bash | Self::Zsh => {
+                let program = program.replace('\'', r"'\''");
+                format!("{name}() {{ '{program}' run -- claude \"$@\"; }}")
+            }
+            Self::Fish => {
+                let program = program.replace('\\', r"\\").replace('\'', r"\'");
+                format!("function {name}; '{program}' run -- claude $argv; end")
+            }
+            Self::Powershell => {
+                format!("function {name} {{ & '{}' run -- claude @args }}", powershell(program))
+            }
+            Self::Cmd => format!("doskey {name}=\"{program}\" run -- claude $*"),
+            Self::Nu => {
+                format!("def --wrapped {name} [...rest] {{ ^{} run -- claude ...$rest }}", nu(program))
+            }
+        }
+    }
+}
+
 /// PowerShell takes typographic single quotes for plain ones.
 fn powershell(value: &str) -> String {
     let mut quoted = String::with_capacity(value.len());

@@ -2,7 +2,8 @@
 
 use dragoman::settings::Entry;
 use dragoman::{
-    AccountKind, AccountState, AccountView, Found, LimitWindow, Models, Running, STREAMS, Snapshot, Window,
+    AccountKind, AccountState, AccountView, Error, Found, LimitWindow, Models, Running, STREAMS, Scope,
+    SetUpStatus, Snapshot, Standing, Window,
 };
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ struct Report<'a> {
     server: Option<&'a Running>,
     #[serde(flatten)]
     snapshot: Rest<'a>,
+    claude_code: Option<&'a SetUpStatus>,
     config_file: String,
     settings: Vec<Entry>,
 }
@@ -44,6 +46,7 @@ pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trou
     let running = running.map(|Found { running, .. }| running);
     let settings = app.settings();
     let config_file = app.paths().config_file();
+    let set_up = app.set_up(Scope::User).await;
     app.shutdown(STREAMS).await;
     let signed_in = snapshot.account.state == AccountState::Ready;
     if format.json {
@@ -59,6 +62,7 @@ pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trou
                 models: &snapshot.models,
                 hints: &snapshot.hints,
             },
+            claude_code: set_up.as_ref().ok(),
             config_file: config_file.display().to_string(),
             settings: settings.entries(),
         })?;
@@ -70,6 +74,7 @@ pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trou
         ];
         rows.extend(snapshot.limits.windows.iter().map(|limit| ["Limit".to_owned(), used(limit)]));
         rows.push(["Models".to_owned(), families(&snapshot)]);
+        rows.push(["Claude Code".to_owned(), claude_code(&set_up)]);
         rows.push(["Settings".to_owned(), format!("{}{file}", config_file.display())]);
         rows.extend(snapshot.hints.iter().map(|hint| ["Note".to_owned(), hint.clone()]));
         say(table(&rows))?;
@@ -79,6 +84,21 @@ pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trou
         (Some(_), false) => Exit::SignedOut,
         (Some(_), true) => Exit::Success,
     })
+}
+
+fn claude_code(set_up: &Result<SetUpStatus, Error>) -> String {
+    let set_up = match set_up {
+        Ok(set_up) => set_up,
+        Err(error) => return error.to_string(),
+    };
+    let file = set_up.file.display();
+    match set_up.state {
+        Standing::NotConnected => "not connected; `dragoman connect` does it".to_owned(),
+        Standing::Connected if set_up.changed.is_empty() => format!("connected · {file}"),
+        Standing::Connected => format!("connected · {file}, changed since: {}", set_up.changed.join(", ")),
+        Standing::Suspended => format!("goes to Anthropic while Dragoman is off · {file}"),
+        Standing::PointedElsewhere => format!("was connected, and points elsewhere since · {file}"),
+    }
 }
 
 fn limit(window: &Window) -> LimitWindow {

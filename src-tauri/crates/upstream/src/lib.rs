@@ -9,6 +9,7 @@
 mod accounts;
 mod attempt;
 mod catalog;
+mod checks;
 mod client;
 mod codex;
 mod config;

@@ -323,9 +323,13 @@ impl Account {
             if let (Some(newer), None) = (left.tokens, &memory.unsaved) {
                 memory.unsaved = Some((token.clone(), Arc::new(newer)));
             }
+            let newest = memory.unsaved.as_ref().and_then(|(_, newer)| newer.refresh_token.clone());
+            let newest = newest.unwrap_or_else(|| token.clone());
+            if let Some(why) = left.ended {
+                memory.dead = Some((newest.fingerprint(), self.ended(&why)));
+            }
             if left.sent && memory.cut.is_none() {
-                let newest = memory.unsaved.as_ref().and_then(|(_, newer)| newer.refresh_token.clone());
-                memory.cut = Some(newest.unwrap_or_else(|| token.clone()));
+                memory.cut = Some(newest);
             }
         });
     }

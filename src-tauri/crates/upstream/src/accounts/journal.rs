@@ -42,6 +42,9 @@ struct Page {
     /// Which refresh token was sent to be spent, if nothing came back yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sent: Option<String>,
+    /// The issuer takes the newest refresh token no more: why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<String>,
 }
 
 /// What a renewal that broke off left behind.
@@ -51,6 +54,8 @@ pub(super) struct Left {
     pub(super) tokens: Option<Tokens>,
     /// The newest refresh token was sent to be spent, and it is not known what became of it.
     pub(super) sent: bool,
+    /// The newest refresh token is dead: why.
+    pub(super) ended: Option<String>,
 }
 
 impl Journal {
@@ -63,12 +68,18 @@ impl Journal {
     pub(super) fn sent(&self, kept: &Secret, newer: Option<&Tokens>, at: i64) -> io::Result<()> {
         let token = newer.and_then(|tokens| tokens.refresh_token.as_ref()).unwrap_or(kept);
         let answer = newer.map(|tokens| seal(kept, tokens)).transpose()?;
-        self.write(&Page { kept: name(kept), at, answer, sent: Some(name(token)) })
+        self.write(&Page { kept: name(kept), at, answer, sent: Some(name(token)), ended: None })
+    }
+
+    /// The newest token will not be taken again: no process needs to try. Blocks.
+    pub(super) fn ended(&self, kept: &Secret, newer: Option<&Tokens>, why: &str, at: i64) -> io::Result<()> {
+        let answer = newer.map(|tokens| seal(kept, tokens)).transpose()?;
+        self.write(&Page { kept: name(kept), at, answer, sent: None, ended: Some(why.to_owned()) })
     }
 
     /// These tokens came back. Blocks.
     pub(super) fn answered(&self, kept: &Secret, newer: &Tokens, at: i64) -> io::Result<()> {
-        self.write(&Page { kept: name(kept), at, answer: Some(seal(kept, newer)?), sent: None })
+        self.write(&Page { kept: name(kept), at, answer: Some(seal(kept, newer)?), sent: None, ended: None })
     }
 
     /// Nothing is under way any more, and the store holds the newest. Blocks.
@@ -87,7 +98,7 @@ impl Journal {
         }
         let tokens = page.answer.and_then(|sealed| open(kept, &sealed));
         let newest = tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref()).unwrap_or(kept);
-        Left { sent: page.sent == Some(name(newest)), tokens }
+        Left { sent: page.sent == Some(name(newest)), ended: page.ended, tokens }
     }
 
     fn write(&self, page: &Page) -> io::Result<()> {
@@ -155,14 +166,17 @@ mod tests {
         let (kept, other) = (Secret::new("rt_canary_old"), Secret::new("rt_other"));
         assert_eq!(journal.left(&kept), Left::default());
         journal.sent(&kept, None, 1).unwrap();
-        assert_eq!(journal.left(&kept), Left { tokens: None, sent: true });
+        assert_eq!(journal.left(&kept), Left { sent: true, ..Left::default() });
         assert_eq!(journal.left(&other), Left::default());
         journal.answered(&kept, &tokens("canary"), 2).unwrap();
-        assert_eq!(journal.left(&kept), Left { tokens: Some(tokens("canary")), sent: false });
+        assert_eq!(journal.left(&kept), Left { tokens: Some(tokens("canary")), ..Left::default() });
         assert_eq!(journal.left(&other), Left::default());
         // The store still refuses, and the next token goes out.
         journal.sent(&kept, Some(&tokens("canary")), 3).unwrap();
-        assert_eq!(journal.left(&kept), Left { tokens: Some(tokens("canary")), sent: true });
+        assert_eq!(journal.left(&kept), Left { tokens: Some(tokens("canary")), sent: true, ended: None });
+
+        journal.ended(&kept, Some(&tokens("canary")), "over", 4).unwrap();
+        assert_eq!(journal.left(&kept).ended.as_deref(), Some("over"));
 
         let text = fs::read_to_string(&journal.path).unwrap();
         assert!(!text.contains("canary") && !text.contains("rt_"), "{text}");

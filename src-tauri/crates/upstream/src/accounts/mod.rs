@@ -118,6 +118,12 @@ impl Accounts {
         &self.codex_home
     }
 
+    /// Can the token store be reached? Blocks.
+    pub(crate) fn probe_store(&self) -> Result<(), String> {
+        // There is never a login of this name.
+        self.store.load("nobody").map(drop).map_err(|error| error.to_string())
+    }
+
     /// The picture of the accounts and its changes.
     pub(crate) fn roster(&self) -> &Roster {
         &self.roster

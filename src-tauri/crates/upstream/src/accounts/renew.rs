@@ -23,6 +23,9 @@ use crate::files::{self, Lock};
 const LOCK_LIMIT: Duration = Duration::from_secs(30);
 /// How long the Codex CLI may take to write what it got for the token that we then found spent.
 const HEALING: Duration = Duration::from_secs(3);
+/// Why a login is over whose renewal broke off.
+const CUT: &str =
+    "Dragoman was ended in the middle of renewing it, and what the login server answered was lost";
 /// A store that did not take new tokens is not asked again for this long.
 const SAVING: Duration = Duration::from_secs(5);
 
@@ -80,14 +83,14 @@ impl Account {
                 drop(lock);
                 match self.healed(&token).await {
                     Some(credential) => Ok(credential),
-                    None if was_cut => Err(self.bury(
-                        &token,
-                        "Dragoman was ended in the middle of renewing it, and what the login server answered was lost",
-                    )),
-                    None => Err(self.bury(&token, "its refresh token was already used by another program")),
+                    None if was_cut => Err(self.bury(&token, &kept, CUT).await),
+                    None => {
+                        let why = "its refresh token was already used by another program";
+                        Err(self.bury(&token, &kept, why).await)
+                    }
                 }
             }
-            Err(Refused::Permanent(why)) => Err(self.bury(&token, why)),
+            Err(Refused::Permanent(why)) => Err(self.bury(&token, &kept, why).await),
             Err(Refused::Transient(failure)) => {
                 // The mark stays: after a lost answer nobody knows what became of the token.
                 self.stumbled(&failure);
@@ -247,9 +250,17 @@ impl Account {
         }
     }
 
-    fn bury(&self, token: &Secret, why: &str) -> Failure {
-        // It is known now what became of the token.
-        self.journal.close();
+    /// The login is over: for this process, and for the ones after it, until there is another.
+    async fn bury(&self, token: &Secret, kept: &Secret, why: &str) -> Failure {
+        let unsaved = self.memory(|memory| memory.unsaved.clone());
+        let newer = unsaved.filter(|(_, newer)| newer.refresh_token.as_ref() == Some(token));
+        let (journal, kept, words, at) = (self.journal.clone(), kept.clone(), why.to_owned(), self.now());
+        let written = files::blocking(move || {
+            journal.ended(&kept, newer.as_ref().map(|(_, newer)| &**newer), &words, at)
+        });
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "that the login is over could not be put down");
+        }
         let message = self.ended(why);
         tracing::warn!(account = %self.id(), why, "the login is over");
         self.memory(|memory| memory.dead = Some((token.fingerprint(), message.clone())));
