@@ -164,8 +164,8 @@ impl<'s> Checker<'s> {
         let characters = || value.as_str().map(|text| text.chars().count());
         let items = || value.as_array().map(<[Json]>::len);
         let members = || value.as_object().map(<[(String, Json)]>::len);
-        let (at_least, at_most): (fn(f64, f64) -> bool, fn(f64, f64) -> bool) =
-            (|a, b| a >= b, |a, b| a <= b);
+        let at_least = |a: f64, b: f64| a >= b;
+        let at_most = |a: f64, b: f64| a <= b;
         match key {
             "type" => match wanted {
                 Json::String(word) => is_a(value, word),
