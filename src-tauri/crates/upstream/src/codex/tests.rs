@@ -577,7 +577,8 @@ async fn nothing_secret_is_logged_or_printed() {
         .filter(|line| line.contains("dragoman"))
         .map(|line| format!("{line}\n"))
         .collect();
-    assert!(ours.contains("login renewed"), "the log is on: {ours}");
+    // Not a certain line: other tests run beside this one, and tracing forgets a line that was met without a listener.
+    assert!(ours.lines().count() >= 3, "the log is on: {ours}");
     for secret in ["eyJ", "rt_1", "rt_2", "canary", "Bearer", "acct-1"] {
         assert!(!ours.contains(secret), "{secret} in the log:\n{ours}");
         assert!(!printed.contains(secret), "{secret} in Debug:\n{printed}");
