@@ -62,6 +62,17 @@ impl Terminal {
         self.press("Enter");
     }
 
+    /// Confirms a dialog: one that has just opened takes no key for a moment, so the key comes again until it is gone.
+    async fn confirm(&self, dialog: &str) {
+        self.until(dialog).await;
+        let deadline = Instant::now() + Duration::from_secs(25);
+        while self.screen().contains(dialog) {
+            assert!(Instant::now() < deadline, "{dialog:?} stays on the screen:\n{}", self.screen());
+            self.press("Enter");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
     pub(crate) async fn until(&self, words: &str) {
         let deadline = Instant::now() + Duration::from_secs(25);
         while !self.screen().contains(words) {
@@ -165,8 +176,7 @@ async fn auto_mode(verdict: &str) -> (Desk, Terminal) {
     let terminal = Terminal::start_in(&desk, &environment, &[]);
     terminal.until("❯").await;
     terminal.enter("first thing").await;
-    terminal.until("changing auto mode").await;
-    terminal.press("Enter");
+    terminal.confirm("changing auto mode").await;
     terminal.until("AFTER THE VERDICT").await;
     (desk, terminal)
 }
