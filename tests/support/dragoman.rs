@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -17,10 +18,10 @@ use crate::http::Call;
 /// The local bearer token of every Dragoman under test.
 pub const TOKEN: &str = "local-canary-3f9d1c7a5b";
 
-/// A Dragoman about to be started.
-#[derive(Debug)]
+/// A Dragoman about to be started. Clones share the home, for a second start.
+#[derive(Clone, Debug)]
 pub struct Launch {
-    home: TempDir,
+    home: Arc<TempDir>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
 }
@@ -55,7 +56,7 @@ impl Launch {
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
         std::fs::create_dir_all(home.path().join("user")).expect("create HOME");
-        Self { home, environment, arguments: Vec::new() }
+        Self { home: Arc::new(home), environment, arguments: Vec::new() }
     }
 
     /// Puts this login into the Codex CLI's home.

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::history::History;
 use crate::logging;
 use crate::models::{self, Models};
 use crate::paths::{self, Environment, Mode, Paths};
@@ -96,6 +97,7 @@ struct Inner {
     settings: watch::Sender<Arc<Settings>>,
     config: watch::Sender<Arc<proxy::Config>>,
     board: Arc<Board>,
+    history: History,
     /// Held while the switch moves, awaits included: two clicks are two moves, one after the other.
     listener: tokio::sync::Mutex<Option<On>>,
     /// One writer of the settings file at a time.
@@ -131,12 +133,19 @@ impl App {
         let backend = options.backend.unwrap_or(BackendKind::ChatGpt);
         let client = Client::start(upstream_config(&paths, &settings, backend)).await?;
         let (config, config_reader) = watch::channel(Arc::new(proxy_config(&settings, &token)));
-        let proxy = proxy::Proxy::new(client.clone(), config_reader);
         let (settings, settings_reader) = watch::channel(Arc::new(settings));
+        let history = History::start(paths.history(), settings_reader.clone())?;
+        let proxy = proxy::Proxy::new(client.clone(), config_reader, history.witness());
         let hints = log_hint.into_iter().collect();
-        let board = Arc::new(Board::new(client.clone(), proxy.activity(), settings_reader, hints));
+        let board =
+            Arc::new(Board::new(client.clone(), proxy.activity(), settings_reader, history.state(), hints));
+        if options.log_file {
+            // A command that ends at once asks for what it needs.
+            history.look();
+        }
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(board.clone().watch(stop.clone()));
+        tasks.spawn(history.follow(client.accounts_updates(), stop.clone()));
         tracing::info!(version = crate::VERSION, ?backend, "started");
         Ok(Self {
             inner: Arc::new(Inner {
@@ -150,6 +159,7 @@ impl App {
                 settings,
                 config,
                 board,
+                history,
                 listener: tokio::sync::Mutex::new(None),
                 writer: Mutex::new(()),
                 tasks,
@@ -275,6 +285,7 @@ impl App {
             tracing::warn!("streams were cut at the end");
         }
         self.inner.client.shutdown().await;
+        self.inner.history.stop().await;
         tracing::info!("stopped");
     }
 }
@@ -362,6 +373,8 @@ fn proxy_config(settings: &Settings, token: &ClientToken) -> proxy::Config {
         rules: models::rules(settings),
     }
 }
+
+mod usage;
 
 #[cfg(test)]
 mod tests;

@@ -49,6 +49,9 @@ pub enum Error {
         /// What they are called.
         accounts: String,
     },
+    /// The usage history can't be read or changed.
+    #[error("the usage history can't be used: {0}")]
+    History(String),
     /// The program is ending.
     #[error("Dragoman is stopping")]
     Stopping,

@@ -38,6 +38,8 @@ pub struct Settings {
     pub accounts: Accounts,
     /// Which model answers.
     pub models: Models,
+    /// The usage history.
+    pub history: History,
     /// The log.
     pub log: Log,
     /// Where each value that is not the default comes from.
@@ -151,6 +153,27 @@ pub struct Models {
     /// What happens with names that are neither Claude's nor in the catalog.
     #[serde(deserialize_with = "values::word")]
     pub mode: Mode,
+}
+
+/// `[history]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct History {
+    /// Is one kept?
+    #[serde(deserialize_with = "values::switch")]
+    pub enabled: bool,
+    /// After how many days rows are deleted.
+    #[serde(deserialize_with = "values::days")]
+    pub keep_days: u32,
+    /// How many rows of each kind are kept at most.
+    #[serde(deserialize_with = "values::rows")]
+    pub max_rows: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { enabled: true, keep_days: 90, max_rows: 100_000 }
+    }
 }
 
 /// `[log]`

@@ -3,12 +3,14 @@
 
 mod accounts;
 mod args;
+mod limits;
 mod login;
 mod models;
 mod serve;
 mod shell;
 mod signals;
 mod status;
+mod usage;
 mod words;
 
 use std::io;
@@ -77,11 +79,12 @@ async fn run(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> 
     match command {
         Command::Serve(serve) => serve::serve(&common, serve).await,
         Command::Demo { listen, shell } => serve::demo(&common, listen, shell).await,
-        Command::Status { format } => status::status(&common, format).await,
         Command::Login(login) => login::login(&common, login).await,
         Command::Logout { account, codex_too, format } => {
             login::logout(&common, account.as_deref(), codex_too, format).await
         }
+        Command::Status { format, refresh } => status::status(&common, format, refresh).await,
+        Command::Usage(usage) => usage::usage(&common, usage).await,
         Command::Env { shell, format } => env(&common, shell, format.json).await,
         Command::Models { format } => models::models(&common, format).await,
         Command::Accounts { wish, format } => accounts::accounts(&common, wish, format).await,

@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 /// Every setting there is, in the order of the document.
-pub const KEYS: [Key; 21] = [
+pub const KEYS: [Key; 24] = [
     key("server.listen", Kind::Text, "address Claude Code connects to"),
     key("server.admin_listen", Kind::Text, "address of the admin pages, or off"),
     key("server.allow_remote", Kind::Switch, "may other machines connect"),
@@ -47,6 +47,9 @@ pub const KEYS: [Key; 21] = [
     key("models.default", Kind::Text, "model for families without their own"),
     key("models.effort", Kind::Text, "effort that overrides the client's"),
     key("models.mode", Kind::Text, "unknown names: map (refuse) or passthrough"),
+    key("history.enabled", Kind::Switch, "keep a usage history"),
+    key("history.keep_days", Kind::Number, "days until usage rows are deleted"),
+    key("history.max_rows", Kind::Number, "how many usage rows are kept at most"),
     key("log.level", Kind::Text, "error, warn, info, debug or trace"),
     key("log.keep_days", Kind::Number, "days until old log files are deleted"),
 ];
