@@ -143,7 +143,7 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dragoman::{AccountView, Activity, CatalogSource, Limits, Models};
+    use dragoman::{AccountView, Activity, CatalogSource, Limits, Models, Totals};
 
     /// Friday, 2026-11-20, 14:58 in Berlin.
     fn now() -> Zoned {
@@ -161,6 +161,7 @@ mod tests {
                 ..AccountView::new(AccountKind::Linked, "you")
             },
             accounts: Vec::new(),
+            today: Totals::default(),
             limits: Limits::default(),
             activity: Activity::default(),
             models: Models {

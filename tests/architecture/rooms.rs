@@ -76,6 +76,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower", &["dragoman-proxy", "dragoman"]),
     ("tower-http", &["dragoman-proxy", "dragoman"]),
     ("directories", &["dragoman"]),
+    ("rusqlite", &["dragoman"]),
     ("toml", &["dragoman"]),
     ("toml_edit", &["dragoman"]),
     ("tracing-appender", &["dragoman"]),

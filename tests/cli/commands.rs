@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use support::fake::{FakeChatGpt, Request, Rule};
+use support::fake::{FakeChatGpt, Reply, Request, Rule};
 use support::{Dragoman, EMAIL, Launch, TOKEN, message};
 
 use crate::run;
@@ -16,12 +16,21 @@ fn help_names_every_command_and_exit_code() {
     let launch = Launch::signed_out(&FakeChatGpt::start());
     let done = run(&launch, &["--help"]);
     assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
-    for words in
-        ["serve", "demo", "status", "connect", "env", "models", "version", "Exit codes", "Unofficial"]
-    {
+    for words in [
+        "serve",
+        "demo",
+        "status",
+        "usage",
+        "connect",
+        "env",
+        "models",
+        "version",
+        "Exit codes",
+        "Unofficial",
+    ] {
         assert!(done.out.contains(words), "{words} is not in the help");
     }
-    let commands = ["serve", "demo", "status", "env", "models", "version"];
+    let commands = ["serve", "demo", "status", "usage", "env", "models", "version"];
     for command in
         commands.into_iter().chain(["connect", "disconnect", "doctor", "recipe", "run", "shell-function"])
     {
@@ -225,4 +234,58 @@ fn a_reader_that_leaves_is_no_error() {
     drop(child.stdout.take());
     let done = crate::Done::from(child.wait_with_output().unwrap());
     assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+}
+
+/// What `status` says about accounts and limits, word for word but for what differs from run to run.
+#[tokio::test]
+async fn status_shows_limits_as_bars() {
+    let fake = FakeChatGpt::start();
+    let dragoman = Dragoman::start(&fake).await;
+    let page = json!({
+        "plan_type": "plus",
+        "rate_limit": {
+            "allowed": true, "limit_reached": false,
+            "primary_window": { "used_percent": 12, "limit_window_seconds": 604_800, "reset_at": 4_000_000_000_i64 },
+            "secondary_window": { "used_percent": 45.2, "limit_window_seconds": 18_000 },
+        },
+        "credits": { "has_credits": true, "unlimited": false, "balance": "12.50" },
+    });
+    fake.reply("/backend-api/wham/usage", [Reply::json(200, &page)]);
+    let done = run(dragoman.launch(), &["status", "--refresh"]);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{}", done.out);
+    let lines: Vec<&str> = done.out.lines().skip_while(|line| !line.starts_with("Account")).take(5).collect();
+    assert_eq!(lines[0], format!("Account   {EMAIL}, ChatGPT Plus (the Codex CLI's login)"));
+    assert_eq!(lines[1], "          5-hour  [#########-----------]   45 %");
+    assert!(
+        lines[2].starts_with("          weekly  [##------------------]   12 %  resets 2096-10-02 "),
+        "{}",
+        lines[2]
+    );
+    assert_eq!(
+        lines[3..],
+        ["          credits: 12.50 · read just now", "Today     0 requests · 0 tokens in, 0 out"]
+    );
+
+    // Another process reads what this one kept, as JSON.
+    let status = run(dragoman.launch(), &["status", "--json"]).json();
+    let limits = &status["accounts"][0]["limits"];
+    assert_eq!(
+        limits["windows"][0],
+        json!({"name": null, "minutes": 300, "used_percent": 45.2, "resets_at": null})
+    );
+    assert_eq!(limits["credits"]["balance"], "12.50");
+    assert_eq!((&status["limits"], &status["account"]["limits"]), (limits, limits));
+    assert_eq!(
+        status["today"],
+        json!({
+            "requests": 0, "failed": 0, "cancelled": 0, "input_tokens": 0, "cached_tokens": 0, "cache_write_tokens": 0,
+            "output_tokens": 0, "searches": 0, "cached_share": null,
+        })
+    );
+
+    fake.reply("/backend-api/wham/usage", [Reply::json(503, &json!({}))]);
+    let done = run(dragoman.launch(), &["status", "--refresh"]);
+    assert_eq!(done.code, Some(0));
+    assert!(done.err.contains("could not be read: status 503"), "{}", done.err);
+    assert!(done.out.contains("45 %"), "what was known stays: {}", done.out);
 }

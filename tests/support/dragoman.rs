@@ -18,7 +18,7 @@ use crate::http::Call;
 /// The local bearer token of every Dragoman under test.
 pub const TOKEN: &str = "local-canary-3f9d1c7a5b";
 
-/// A Dragoman about to be started.
+/// A Dragoman about to be started. Clones share the home, for a second start.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// Deleted with the last process that used it.

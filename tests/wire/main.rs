@@ -10,6 +10,7 @@ mod refusals;
 mod relay;
 mod secrets;
 mod surface;
+mod usage;
 
 use std::time::Duration;
 

@@ -22,6 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::claude_code::Keeper;
+use crate::history::History;
 use crate::logging;
 use crate::models::{self, Models};
 use crate::paths::{self, Environment, Mode, Paths};
@@ -100,6 +101,7 @@ struct Inner {
     config: watch::Sender<Arc<proxy::Config>>,
     board: Arc<Board>,
     keeper: Keeper,
+    history: History,
     /// Held while the switch moves, awaits included: two clicks are two moves, one after the other.
     listener: tokio::sync::Mutex<Option<On>>,
     /// One writer of the settings file at a time.
@@ -135,14 +137,21 @@ impl App {
         let backend = options.backend.unwrap_or(BackendKind::ChatGpt);
         let client = Client::start(upstream_config(&paths, &settings, backend)).await?;
         let (config, config_reader) = watch::channel(Arc::new(proxy_config(&settings, &token)));
-        let proxy = proxy::Proxy::new(client.clone(), config_reader);
         let (settings, settings_reader) = watch::channel(Arc::new(settings));
+        let history = History::start(paths.history(), settings_reader.clone())?;
+        let proxy = proxy::Proxy::new(client.clone(), config_reader, history.witness());
         let hints = log_hint.into_iter().collect();
-        let board = Arc::new(Board::new(client.clone(), proxy.activity(), settings_reader, hints));
+        let board =
+            Arc::new(Board::new(client.clone(), proxy.activity(), settings_reader, history.state(), hints));
+        if options.log_file {
+            // A command that ends at once asks for what it needs.
+            history.look();
+        }
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let keeper = Keeper { paths: paths.clone(), token: token.clone() };
         tasks.spawn(board.clone().watch(stop.clone()));
         tasks.spawn(claude_code::watch(keeper.clone(), board.clone(), stop.clone()));
+        tasks.spawn(history.follow(client.accounts_updates(), stop.clone()));
         tracing::info!(version = crate::VERSION, ?backend, "started");
         Ok(Self {
             inner: Arc::new(Inner {
@@ -157,6 +166,7 @@ impl App {
                 config,
                 board,
                 keeper,
+                history,
                 listener: tokio::sync::Mutex::new(None),
                 writer: Mutex::new(()),
                 tasks,
@@ -300,6 +310,7 @@ impl App {
             tracing::warn!("streams were cut at the end");
         }
         self.inner.client.shutdown().await;
+        self.inner.history.stop().await;
         tracing::info!("stopped");
     }
 }
@@ -391,6 +402,8 @@ fn proxy_config(settings: &Settings, token: &ClientToken) -> proxy::Config {
             .then(|| settings.translation.serial_tool_names.clone().into()),
     }
 }
+
+mod usage;
 
 #[cfg(test)]
 mod tests;

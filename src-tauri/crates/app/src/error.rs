@@ -52,6 +52,9 @@ pub enum Error {
     /// Claude Code's settings stay as they are.
     #[error("{0}")]
     ClaudeCode(#[from] crate::claude_code::Refused),
+    /// The usage history can't be read or changed.
+    #[error("the usage history can't be used: {0}")]
+    History(String),
     /// The program is ending.
     #[error("Dragoman is stopping")]
     Stopping,

@@ -10,6 +10,7 @@ mod claude_code;
 mod doctor;
 mod environment;
 mod error;
+mod history;
 mod logging;
 mod models;
 pub mod paths;
@@ -27,10 +28,11 @@ pub use doctor::{Check, Outcome};
 pub use dragoman_protocol::route::{Dialect, Effort};
 pub use dragoman_upstream::{
     AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, BackendKind, Credits,
-    LimitWindow, Limits, Rest, Source as CatalogSource, install_crypto,
+    LimitWindow, Limits, ReachedLimit, Rest, Source as CatalogSource, Spending, install_crypto,
 };
 pub use dragoman_upstream::{LoginError, LoginStep, NotAccepted, Revoked, Secret, SignedIn, SignedOut, Way};
 pub use error::Error;
+pub use history::{By, Every, LimitPoint, Removed, Totals, UsagePoint, UsageQuery};
 pub use models::{Listed, Mapped, Models};
 pub use recipes::{RECIPES, Readiness, Recipe};
 pub use running::{Found, Health, Running, Window};

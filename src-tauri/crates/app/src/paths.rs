@@ -21,6 +21,9 @@ pub const CODEX_HOME: &str = "CODEX_HOME";
 /// Where Claude Code keeps its settings.
 pub const CLAUDE_CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
+/// What says how text is shown; the first that is set counts.
+const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
+
 /// What every variable of ours starts with.
 const PREFIX: &str = "DRAGOMAN_";
 
@@ -93,6 +96,15 @@ impl Environment {
         variables(key).into_iter().find_map(|name| self.raw(&name).map(|value| (name.clone(), value)))
     }
 
+    /// Can the terminal show more than ASCII, as far as its locale tells? Windows has no such variable.
+    pub fn speaks_utf8(&self) -> bool {
+        let locale = LOCALE.iter().find_map(|name| self.raw(name)).map(OsStr::to_string_lossy);
+        locale.map_or(cfg!(windows), |locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
+    }
+
     /// Every `DRAGOMAN_…` variable that is set.
     pub(crate) fn ours(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str).filter(|name| name.starts_with(PREFIX))
@@ -101,8 +113,12 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        let ours =
-            |name: &str| name.starts_with(PREFIX) || PLACES.contains(&name) || DECIDING.contains(&name);
+        let ours = |name: &str| {
+            name.starts_with(PREFIX)
+                || PLACES.contains(&name)
+                || DECIDING.contains(&name)
+                || LOCALE.contains(&name)
+        };
         let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
         Self(pairs.filter(|(name, _)| ours(name)).collect())
     }
@@ -219,6 +235,11 @@ impl Paths {
         let mut more = below(&self.managed.join("managed-settings.d"), "json");
         more.push(self.managed.join("managed-settings.json"));
         more
+    }
+
+    /// The usage history.
+    pub fn history(&self) -> PathBuf {
+        self.state.join("history.db")
     }
 
     /// The log: number 0 is being written, higher numbers are older.
@@ -411,6 +432,15 @@ mod tests {
             [(CLIENT_TOKEN, "canary"), ("EDITOR", "ed"), ("DRAGOMAN_LOG", "")].into_iter().collect();
         assert_eq!(format!("{environment:?}"), r#"{"DRAGOMAN_CLIENT_TOKEN", "DRAGOMAN_LOG"}"#);
         assert_eq!(environment.setting("log.level"), None, "an empty variable is not set");
+    }
+
+    #[test]
+    fn the_first_locale_that_is_set_tells_whether_there_is_utf_8() {
+        let speaks = |pairs: &[(&str, &str)]| pairs.iter().copied().collect::<Environment>().speaks_utf8();
+        assert!(speaks(&[("LANG", "de_DE.UTF-8")]));
+        assert!(speaks(&[("LC_ALL", "C.utf8"), ("LANG", "C")]));
+        assert!(!speaks(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]));
+        assert_eq!(speaks(&[("LC_ALL", "")]), cfg!(windows));
     }
 
     #[test]

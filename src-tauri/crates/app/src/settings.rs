@@ -42,6 +42,8 @@ pub struct Settings {
     pub translation: Translation,
     /// Claude Code's set-up.
     pub claude_code: ClaudeCode,
+    /// The usage history.
+    pub history: History,
     /// The log.
     pub log: Log,
     /// Where each value that is not the default comes from.
@@ -176,6 +178,27 @@ pub struct ClaudeCode {
     /// Does Claude Code go back to Anthropic while Dragoman is off?
     #[serde(deserialize_with = "values::word")]
     pub when_off: WhenOff,
+}
+
+/// `[history]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct History {
+    /// Is one kept?
+    #[serde(deserialize_with = "values::switch")]
+    pub enabled: bool,
+    /// After how many days rows are deleted.
+    #[serde(deserialize_with = "values::days")]
+    pub keep_days: u32,
+    /// How many rows of each kind are kept at most.
+    #[serde(deserialize_with = "values::rows")]
+    pub max_rows: u32,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { enabled: true, keep_days: 90, max_rows: 100_000 }
+    }
 }
 
 /// `[log]`

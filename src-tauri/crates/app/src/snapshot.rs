@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::history::{self, Totals};
 use crate::models::{self, Models};
 use crate::settings::{Settings, TokenStore};
 
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub accounts: Vec<AccountView>,
     /// What the proxy is doing.
     pub activity: Activity,
+    /// What was used since midnight, from the usage history.
+    pub today: Totals,
     /// Which models there are and what Claude's names stand for.
     pub models: Models,
     /// What is odd but harmless, a sentence each.
@@ -78,6 +81,7 @@ pub(crate) struct Board {
     client: Client,
     activity: watch::Receiver<proxy::Activity>,
     settings: watch::Receiver<Arc<Settings>>,
+    history: watch::Receiver<history::State>,
     server: Mutex<Server>,
     hints: Vec<String>,
     snapshot: watch::Sender<Arc<Snapshot>>,
@@ -88,11 +92,13 @@ impl Board {
         client: Client,
         activity: watch::Receiver<proxy::Activity>,
         settings: watch::Receiver<Arc<Settings>>,
+        history: watch::Receiver<history::State>,
         hints: Vec<String>,
     ) -> Self {
         let server = Mutex::new(Server::Off);
-        let first = picture(&client, &activity, &settings, Server::Off, &hints);
-        Self { client, activity, settings, server, hints, snapshot: watch::Sender::new(Arc::new(first)) }
+        let first = picture(&client, &activity, &settings, &history, Server::Off, &hints);
+        let snapshot = watch::Sender::new(Arc::new(first));
+        Self { client, activity, settings, history, server, hints, snapshot }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
@@ -112,7 +118,14 @@ impl Board {
     /// Make the picture anew. It is made inside the watch, so of two calls at once the later picture stays.
     pub(crate) fn publish(&self) {
         self.snapshot.send_if_modified(|snapshot| {
-            let new = picture(&self.client, &self.activity, &self.settings, self.server(), &self.hints);
+            let new = picture(
+                &self.client,
+                &self.activity,
+                &self.settings,
+                &self.history,
+                self.server(),
+                &self.hints,
+            );
             let modified = **snapshot != new;
             if modified {
                 *snapshot = Arc::new(new);
@@ -127,6 +140,7 @@ impl Board {
         let mut accounts = self.client.accounts_updates();
         let mut activity = self.activity.clone();
         let mut settings = self.settings.clone();
+        let mut history = self.history.clone();
         loop {
             let alive = tokio::select! {
                 () = stop.cancelled() => return,
@@ -134,6 +148,7 @@ impl Board {
                 changed = accounts.changed() => changed.is_ok(),
                 changed = activity.changed() => changed.is_ok(),
                 changed = settings.changed() => changed.is_ok(),
+                changed = history.changed() => changed.is_ok(),
                 () = tokio::time::sleep(ACCOUNT) => { self.client.check_accounts().await; true }
             };
             if !alive {
@@ -148,6 +163,7 @@ fn picture(
     client: &Client,
     activity: &watch::Receiver<proxy::Activity>,
     settings: &watch::Receiver<Arc<Settings>>,
+    history: &watch::Receiver<history::State>,
     server: Server,
     hints: &[String],
 ) -> Snapshot {
@@ -163,6 +179,7 @@ fn picture(
              accounts.token_store = \"keyring\" to move them there."
                 .to_owned()
         });
+    let history::State { today, notice } = history.borrow().clone();
     Snapshot {
         version: crate::VERSION,
         server,
@@ -172,6 +189,7 @@ fn picture(
         activity: Activity::of(&activity.borrow()),
         // Not `client.catalog()`: looking at the picture must not send the client to the network.
         models: Models::of(&client.catalog_updates().borrow(), &models::rules(&settings)),
-        hints: hints.iter().chain(settings.hints()).cloned().chain(kept_in_files).collect(),
+        today,
+        hints: hints.iter().chain(settings.hints()).cloned().chain(kept_in_files).chain(notice).collect(),
     }
 }

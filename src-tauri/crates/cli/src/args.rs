@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use dragoman::settings::{AdminListen, parse_admin_listen, parse_listen};
 use dragoman::{BackendKind, Options};
+use serde::Serialize;
 
 use crate::accounts::Accounts;
 use crate::connect::{Connect, Disconnect};
@@ -21,6 +22,7 @@ Examples:
   dragoman run -- claude             Only this once, without writing anything
   dragoman demo                      Try it without an account
   dragoman status                    What runs, for whom, and what is left of the limits
+  dragoman usage --by model          What was used in the last 30 days
 
 Exit codes:
   0  it worked
@@ -77,6 +79,9 @@ pub(crate) enum Command {
     Status {
         #[command(flatten)]
         format: Format,
+        /// Ask the backend for the limits of every account first
+        #[arg(long)]
+        refresh: bool,
     },
     /// Sign in: with ChatGPT in the browser, or in another way
     Login(Login),
@@ -138,6 +143,10 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = Shell::Bash)]
         shell: Shell,
     },
+    /// Show what was used: tokens and requests by day, model, account or session
+    ///
+    /// From the usage history on this machine, which holds numbers and names but nothing you wrote. Times are local.
+    Usage(Usage),
     /// Print the variables that make Claude Code use Dragoman
     ///
     /// bash, zsh:   eval "$(dragoman env)"
@@ -243,6 +252,58 @@ pub(crate) struct Serve {
     pub(crate) backend: Backend,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Usage {
+    /// How many days, today included
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) days: u32,
+    /// What the rows stand for
+    #[arg(long, value_enum, default_value_t = Grouping::Day)]
+    pub(crate) by: Grouping,
+    #[command(flatten)]
+    pub(crate) format: Format,
+    /// For spreadsheets: comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// Delete the whole history
+    #[arg(long, conflicts_with_all = ["json", "csv", "days", "by"])]
+    pub(crate) delete: bool,
+    /// Delete what is older or more than the settings [history] allow, now
+    #[arg(long, conflicts_with_all = ["json", "csv", "days", "by", "delete"])]
+    pub(crate) prune: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Grouping {
+    /// Days
+    Day,
+    /// Hours
+    Hour,
+    /// The models that answered
+    Model,
+    /// Accounts
+    Account,
+    /// Sessions of the client
+    Session,
+    /// The programs that asked
+    Client,
+}
+
+impl Grouping {
+    /// As it is written.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Hour => "hour",
+            Self::Model => "model",
+            Self::Account => "account",
+            Self::Session => "session",
+            Self::Client => "client",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
     /// The ChatGPT backend, with your login
@@ -300,6 +361,7 @@ mod tests {
             "recipe",
             "run",
             "shell-function",
+            "usage",
             "env",
             "models",
             "accounts",

@@ -5,6 +5,7 @@ mod accounts;
 mod args;
 mod connect;
 mod doctor;
+mod limits;
 mod login;
 mod models;
 mod recipe;
@@ -13,6 +14,7 @@ mod serve;
 mod shell;
 mod signals;
 mod status;
+mod usage;
 mod words;
 
 use std::io;
@@ -83,7 +85,6 @@ async fn act(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> 
     match command {
         Command::Serve(serve) => serve::serve(&common, serve).await,
         Command::Demo { listen, shell } => serve::demo(&common, listen, shell).await,
-        Command::Status { format } => status::status(&common, format).await,
         Command::Login(login) => login::login(&common, login).await,
         Command::Logout { account, codex_too, format } => {
             login::logout(&common, account.as_deref(), codex_too, format).await
@@ -94,6 +95,8 @@ async fn act(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> 
         Command::Recipe { name } => recipe::recipe(&common, name.as_deref()).await,
         Command::Run { command } => run::run(&common, command).await,
         Command::ShellFunction { name, shell } => run::function(shell, &name),
+        Command::Status { format, refresh } => status::status(&common, format, refresh).await,
+        Command::Usage(usage) => usage::usage(&common, usage).await,
         Command::Env { shell, format } => env(&common, shell, format.json).await,
         Command::Models { format } => models::models(&common, format).await,
         Command::Accounts { wish, format } => accounts::accounts(&common, wish, format).await,

@@ -1,14 +1,18 @@
 //! `status`: the snapshot in words or as JSON, with the server wherever it runs.
 
+use std::io::IsTerminal as _;
+
 use dragoman::settings::Entry;
 use dragoman::{
-    AccountKind, AccountState, AccountView, Error, Found, LimitWindow, Models, Running, STREAMS, Scope,
-    SetUpStatus, Snapshot, Standing, Window,
+    AccountKind, AccountState, AccountView, Error, Found, LimitWindow, Models, Options, Running, STREAMS,
+    Scope, SetUpStatus, Snapshot, Standing, Totals, Window,
 };
+use jiff::Zoned;
 use serde::Serialize;
 
 use crate::args::{Common, Format};
-use crate::words::{duration, grouped, now, say, say_json, table, window};
+use crate::limits::{self, Bars};
+use crate::words::{duration, grouped, note, now, say, say_json, table};
 use crate::{Exit, Trouble, look};
 
 /// What `--json` prints. `server` is the process that listens, this command's own snapshot the rest.
@@ -31,17 +35,40 @@ struct Rest<'a> {
     account: &'a AccountView,
     accounts: &'a [AccountView],
     limits: &'a dragoman::Limits,
+    today: Today,
     models: &'a Models,
     hints: &'a [String],
 }
 
+#[derive(Serialize)]
+struct Today {
+    #[serde(flatten)]
+    totals: Totals,
+    cached_share: Option<f64>,
+}
+
 /// `dragoman status`
-pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trouble> {
+pub(crate) async fn status(common: &Common, format: Format, refresh: bool) -> Result<Exit, Trouble> {
     let (app, running) = look(common).await?;
+    if refresh {
+        for (account, why) in app.refresh_limits().await {
+            note(format_args!("dragoman: the limits of account {account} could not be read: {why}"));
+        }
+    }
+    // What is wrong with the history is in the hints.
+    let today = app.usage_today().await.unwrap_or_default();
     let mut snapshot = Snapshot::clone(&app.snapshot().borrow());
-    if let Some(found) = &running {
-        // Only the process that serves has seen an answer that tells them.
-        snapshot.limits.windows = found.health.windows.iter().map(limit).collect();
+    if let Some(found) = &running
+        && snapshot.limits.windows.is_empty()
+    {
+        // Nothing was kept yet: only the process that serves has seen an answer that tells them.
+        let windows: Vec<_> = found.health.windows.iter().map(limit).collect();
+        let mut in_use = snapshot.accounts.iter_mut().filter(|account| account.id == snapshot.account.id);
+        if let Some(account) = in_use.next() {
+            account.limits.windows.clone_from(&windows);
+        }
+        snapshot.account.limits.windows.clone_from(&windows);
+        snapshot.limits.windows = windows;
     }
     let running = running.map(|Found { running, .. }| running);
     let settings = app.settings();
@@ -59,6 +86,7 @@ pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trou
                 account: &snapshot.account,
                 accounts: &snapshot.accounts,
                 limits: &snapshot.limits,
+                today: Today { totals: today, cached_share: today.cached_share() },
                 models: &snapshot.models,
                 hints: &snapshot.hints,
             },
@@ -68,11 +96,11 @@ pub(crate) async fn status(common: &Common, format: Format) -> Result<Exit, Trou
         })?;
     } else {
         let file = if config_file.exists() { "" } else { " (not there: defaults)" };
-        let mut rows = vec![
-            ["Server".to_owned(), server(running.as_ref())],
-            ["Account".to_owned(), standing(&snapshot.account)],
-        ];
-        rows.extend(snapshot.limits.windows.iter().map(|limit| ["Limit".to_owned(), used(limit)]));
+        let utf8 = Options::default().environment.speaks_utf8();
+        let bars = if utf8 && std::io::stdout().is_terminal() { Bars::Blocks } else { Bars::Ascii };
+        let mut rows = vec![["Server".to_owned(), server(running.as_ref())]];
+        rows.extend(accounts(&snapshot, bars, &Zoned::now()));
+        rows.push(["Today".to_owned(), used(&today)]);
         rows.push(["Models".to_owned(), families(&snapshot)]);
         rows.push(["Claude Code".to_owned(), claude_code(&set_up)]);
         rows.push(["Settings".to_owned(), format!("{}{file}", config_file.display())]);
@@ -99,6 +127,39 @@ fn claude_code(set_up: &Result<SetUpStatus, Error>) -> String {
         Standing::Suspended => format!("goes to Anthropic while Dragoman is off · {file}"),
         Standing::PointedElsewhere => format!("was connected, and points elsewhere since · {file}"),
     }
+}
+
+/// Each account with its standing, and below it its limits.
+fn accounts(snapshot: &Snapshot, bars: Bars, now: &Zoned) -> Vec<[String; 2]> {
+    let mut rows = Vec::new();
+    for account in &snapshot.accounts {
+        let is_one_of_many = snapshot.accounts.len() > 1;
+        let mut words = standing(account);
+        if is_one_of_many && account.id == snapshot.account.id {
+            words += " · in use";
+        }
+        if account.paused {
+            words += " · paused";
+        }
+        rows.push(["Account".to_owned(), words]);
+        let has_limits = !matches!(account.kind, AccountKind::ApiKey) && account.state != AccountState::None;
+        let lines = has_limits.then(|| limits::in_words(&account.limits, bars, now));
+        rows.extend(lines.into_iter().flatten().map(|line| [String::new(), line]));
+    }
+    rows
+}
+
+/// `3 requests · 6,000 tokens in (25 % cached), 30 out`
+fn used(today: &Totals) -> String {
+    let requests = if today.requests == 1 {
+        "1 request".to_owned()
+    } else {
+        format!("{} requests", grouped(today.requests))
+    };
+    let cached =
+        today.cached_share().map(|share| format!(" ({:.0} % cached)", share * 100.0)).unwrap_or_default();
+    let (input, output) = (grouped(today.input_tokens), grouped(today.output_tokens));
+    format!("{requests} · {input} tokens in{cached}, {output} out")
 }
 
 fn limit(window: &Window) -> LimitWindow {
@@ -142,13 +203,6 @@ fn server(running: Option<&Running>) -> String {
         }
         None => "off; start it with `dragoman serve`".to_owned(),
     }
-}
-
-fn used(limit: &LimitWindow) -> String {
-    let name = limit.name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
-    let resets =
-        limit.resets_at.map(|at| format!(", resets in {}", duration(at - now()))).unwrap_or_default();
-    format!("{name}{} {:.0} % used{resets}", window(limit.minutes), limit.used_percent)
 }
 
 fn families(snapshot: &Snapshot) -> String {

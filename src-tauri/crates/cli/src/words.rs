@@ -63,6 +63,7 @@ pub(crate) fn window(minutes: u64) -> String {
     match minutes {
         10_080 => "weekly".to_owned(),
         1_440 => "daily".to_owned(),
+        minutes if minutes > 1_440 && minutes.is_multiple_of(1_440) => format!("{}-day", minutes / 1_440),
         minutes if minutes >= 60 && minutes.is_multiple_of(60) => format!("{}-hour", minutes / 60),
         minutes => format!("{minutes}-minute"),
     }
@@ -75,6 +76,20 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let line = |row: &[String; N]| {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// As [`table`], with every column but the first at the right: for numbers.
+pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let cell = |(column, cell): (usize, &String)| match column {
+            0 => format!("{cell:<width$}", width = widths[0]),
+            column => format!("{cell:>width$}", width = widths[column]),
+        };
+        row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,9 +1,13 @@
 //! What is going on: how many requests run, and how the last one ended. No content, only numbers and names.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dragoman_protocol::anthropic::event::Usage;
+use dragoman_protocol::failure::Failure;
+use dragoman_protocol::route::Effort;
 use dragoman_protocol::translate::{Note, Notes, What};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -29,6 +33,14 @@ pub struct Finished {
     pub model: String,
     /// The model that answered.
     pub upstream_model: String,
+    /// The program that asked, e.g. `claude-cli`; empty if it didn't say.
+    pub client: String,
+    /// The session that it belongs to.
+    pub session: String,
+    /// The tag of the account that it was made for, once there was one.
+    pub account: Option<String>,
+    /// The effort that was sent.
+    pub effort: Option<Effort>,
     /// How it ended: an HTTP status; 200 for an answer, 499 for a client that left.
     pub status: u16,
     /// What went wrong, in Anthropic's word.
@@ -48,31 +60,76 @@ pub struct Finished {
 /// So many notes of one exchange are kept.
 const SHOWN: usize = 50;
 
+/// Is told of every request when it has ended, once, on that request's task: it must not wait. A `watch` of
+/// [`Activity`] shows the newest request only and may pass over others.
+#[derive(Clone)]
+pub struct Witness(Arc<dyn Fn(&Finished) + Send + Sync>);
+
+impl Witness {
+    /// A witness that does this.
+    pub fn new(tell: impl Fn(&Finished) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl Default for Witness {
+    /// Nobody.
+    fn default() -> Self {
+        Self::new(|_| {})
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Witness")
+    }
+}
+
+/// Who asks for what.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) request_id: &'a str,
+    pub(crate) client: &'a str,
+    pub(crate) session: &'a str,
+    pub(crate) model: &'a str,
+    pub(crate) upstream_model: &'a str,
+}
+
 /// Keeps the books.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     activity: watch::Sender<Activity>,
+    witness: Witness,
 }
 
 impl Ledger {
+    pub(crate) fn new(witness: Witness) -> Self {
+        Self { activity: watch::Sender::default(), witness }
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<Activity> {
         self.activity.subscribe()
     }
 
     /// Opens an entry; it is closed when it is dropped.
-    pub(crate) fn begin(&self, request_id: &str, model: &str, upstream_model: &str) -> Entry {
+    pub(crate) fn begin(&self, asked: &Asked<'_>) -> Entry {
         self.activity.send_modify(|activity| {
             activity.running += 1;
             activity.total += 1;
         });
         Entry {
             activity: self.activity.clone(),
+            witness: self.witness.clone(),
             began: Instant::now(),
             first_output: None,
             finished: Finished {
-                request_id: request_id.to_owned(),
-                model: model.to_owned(),
-                upstream_model: upstream_model.to_owned(),
+                request_id: asked.request_id.to_owned(),
+                model: asked.model.to_owned(),
+                upstream_model: asked.upstream_model.to_owned(),
+                client: asked.client.to_owned(),
+                session: asked.session.to_owned(),
+                account: None,
+                effort: None,
                 status: 499,
                 error: None,
                 first_output_ms: None,
@@ -90,6 +147,7 @@ impl Ledger {
 #[derive(Debug)]
 pub(crate) struct Entry {
     activity: watch::Sender<Activity>,
+    witness: Witness,
     began: Instant,
     first_output: Option<Duration>,
     finished: Finished,
@@ -109,6 +167,16 @@ impl Entry {
         self.first_output.get_or_insert_with(|| self.began.elapsed());
     }
 
+    /// It is made for this account.
+    pub(crate) fn made_for(&mut self, account: &str) {
+        self.finished.account = Some(account.to_owned());
+    }
+
+    /// It is sent with this effort.
+    pub(crate) fn sent_with(&mut self, effort: Option<Effort>) {
+        self.finished.effort = effort;
+    }
+
     /// Something was not carried over as it was.
     pub(crate) fn note(&mut self, notes: Notes) {
         for note in notes.0 {
@@ -125,6 +193,11 @@ impl Entry {
     pub(crate) fn answered(&mut self, usage: Option<Usage>) {
         self.finished.status = 200;
         self.finished.usage = usage;
+    }
+
+    /// Hands the result on; a failure ends the request.
+    pub(crate) fn judge<T>(&mut self, result: Result<T, Failure>) -> Result<T, Failure> {
+        result.inspect_err(|failure| self.failed(failure.anthropic_kind()))
     }
 
     pub(crate) fn failed(&mut self, (status, error): (u16, &'static str)) {
@@ -156,6 +229,7 @@ impl Drop for Entry {
         for Kind { first: Note { what, place, detail }, count } in self.kinds.values() {
             tracing::info!(request_id, ?what, first_place = place, why = detail, count, "fidelity notes");
         }
+        (self.witness.0)(&self.finished);
         let finished = self.finished.clone();
         self.activity.send_modify(|activity| {
             activity.running = activity.running.saturating_sub(1);
@@ -175,7 +249,13 @@ mod tests {
     #[test]
     fn the_first_notes_are_kept_and_all_are_counted() {
         let ledger = Ledger::default();
-        let mut entry = ledger.begin("req_1", "m", "u");
+        let mut entry = ledger.begin(&Asked {
+            request_id: "req_1",
+            client: "test",
+            session: "s",
+            model: "m",
+            upstream_model: "u",
+        });
         let mut notes = Notes::default();
         for n in 0..SHOWN + 10 {
             notes.add(What::Dropped, format!("tools.{n}"), "why");

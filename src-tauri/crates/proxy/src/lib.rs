@@ -29,7 +29,7 @@ use dragoman_upstream::Client;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use activity::{Activity, Finished};
+pub use activity::{Activity, Finished, Witness};
 pub use config::{ClientToken, Config};
 pub use error::Error;
 pub use now::in_words;
@@ -55,8 +55,8 @@ struct Inner {
 }
 
 impl Proxy {
-    /// A proxy that calls `client` and obeys the newest `config`.
-    pub fn new(client: Client, config: watch::Receiver<Arc<Config>>) -> Self {
+    /// A proxy that calls `client` and obeys the newest `config`; `witness` is told of every request that ends.
+    pub fn new(client: Client, config: watch::Receiver<Arc<Config>>, witness: Witness) -> Self {
         Self {
             inner: Arc::new(Inner {
                 client,
@@ -64,7 +64,7 @@ impl Proxy {
                 threads: threads::Threads::default(),
                 originals: originals::Remembered::default(),
                 counting: count::Counting::default(),
-                activity: activity::Ledger::default(),
+                activity: activity::Ledger::new(witness),
             }),
         }
     }

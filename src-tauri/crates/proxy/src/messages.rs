@@ -23,7 +23,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use uuid::Uuid;
 
 use crate::Proxy;
-use crate::activity::Entry;
+use crate::activity::{Asked, Entry};
 use crate::error::{failure_response, request_id, set_request_id};
 use crate::now::now;
 use crate::quota;
@@ -91,8 +91,15 @@ impl Exchange {
         let route = config.rules.route(&client.catalog(), &request.model, wants)?;
         let ids = Ids::of(headers, &request);
         let seen = proxy.inner.threads.observe(&ids.thread, &request);
-        let attempt = client.plan(&route.model, route.dialect, &ids.session).await?;
-        let mut entry = proxy.inner.activity.begin(id, &request.model, &route.model);
+        let mut entry = proxy.inner.activity.begin(&Asked {
+            request_id: id,
+            client: client_name(headers),
+            session: &ids.session,
+            model: &request.model,
+            upstream_model: &route.model,
+        });
+        let attempt = entry.judge(client.plan(&route.model, route.dialect, &ids.session).await)?;
+        entry.made_for(client.account_in_use().as_str());
 
         let thread = Known {
             thread: ids.thread.clone(),
@@ -102,8 +109,9 @@ impl Exchange {
             serial_tools: config.serial_tools.clone(),
         };
         let context = thread.context(&route, &attempt, None);
-        let translated = messages_to_responses(&request, context)?;
-        let upstream_body = body_of(&translated.request, text.len())?;
+        let translated = entry.judge(messages_to_responses(&request, context))?;
+        entry.sent_with(translated.request.reasoning.effort);
+        let upstream_body = entry.judge(body_of(&translated.request, text.len()))?;
         let Translated { names, format, context_management, replayed, mut notes, .. } = translated;
         if wants.search {
             let plain =
@@ -246,6 +254,16 @@ fn body_of(request: &responses::Request<'_>, size_hint: usize) -> Result<Vec<u8>
     request.to_body(size_hint).map_err(|error| Failure::Internal {
         message: format!("the translated request can't be written: {error}"),
     })
+}
+
+/// The program that asks: the first product of its user agent, without the version.
+fn client_name(headers: &HeaderMap) -> &str {
+    const LONGEST: usize = 40;
+    let agent =
+        headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = agent.split(['/', ' ']).next().unwrap_or_default();
+    let is_token = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if is_token && name.len() <= LONGEST { name } else { "" }
 }
 
 /// The sequences that can be met at all.

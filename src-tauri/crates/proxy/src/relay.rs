@@ -78,6 +78,7 @@ impl Interpreter {
     /// The backend has begun to answer.
     fn opened(&mut self, stream: &EventStream) {
         self.machine.answered_by(stream.attempt.account.as_str());
+        self.books.entry.made_for(stream.account().as_str());
         let mut notes = Notes::default();
         if stream.attempt.account != self.books.attempt.account {
             let detail = "another account took over; reasoning that was made with the first one was left out";

@@ -31,6 +31,7 @@ use crate::identity::Identity;
 use crate::login::Desk;
 use crate::routing::Routing;
 use crate::stream::EventStream;
+use crate::usage::{Kept, Poller};
 
 /// A refresh takes at most 20 s and must not be cut: its token would be lost.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(25);
@@ -73,8 +74,11 @@ impl Client {
                 let codex = Arc::new(start_codex(config, &tasks, &stop).await?);
                 // A first look at the login, for those who ask before the first request. A keyring may want a password
                 // first: nobody waits for that here.
-                let accounts = Arc::clone(&codex.accounts);
-                let look = tasks.spawn(async move { accounts.look().await });
+                let first = Arc::clone(&codex);
+                let look = tasks.spawn(async move {
+                    first.accounts.look().await;
+                    first.kept.tell(first.accounts.roster()).await;
+                });
                 let _ = tokio::time::timeout(FIRST_LOOK, look).await;
                 Backend::ChatGpt(codex)
             }
@@ -179,6 +183,8 @@ async fn start_codex(config: Config, tasks: &TaskTracker, stop: &CancellationTok
         catalogs: Arc::new(catalogs),
         routing: Routing::new(base.clone(), config.chatgpt_url_is_default),
         memory: Arc::default(),
+        poller: Poller::new(stop),
+        kept: Kept::new(&config.cache_dir),
         compression: config.compression,
         base,
         api,

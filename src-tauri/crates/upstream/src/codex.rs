@@ -31,6 +31,7 @@ use crate::login::Desk;
 use crate::memory::Memory;
 use crate::routing::Routing;
 use crate::stream::{Ears, EventStream, IDLE_LIMIT, Source, Sticky};
+use crate::usage::{Kept, Poller};
 
 /// Before the first and the second repetition.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
@@ -47,6 +48,8 @@ pub(crate) struct Codex {
     pub(crate) catalogs: Arc<Catalogs>,
     pub(crate) routing: Routing,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) poller: Poller,
+    pub(crate) kept: Kept,
     pub(crate) compression: Compression,
     pub(crate) base: reqwest::Url,
     /// The OpenAI API's, for accounts that are a key.
@@ -415,7 +418,8 @@ impl Codex {
     }
 
     /// What a success teaches.
-    fn learn(&self, turn: &Turn, credential: &Credential, tried: &Tried) {
+    fn learn(self: &Arc<Self>, turn: &Turn, credential: &Credential, tried: &Tried) {
+        self.account_used(&credential.account);
         let host = host(&self.routing.known(&credential.tag).base);
         if tried.flipped {
             tracing::info!(model = turn.model, dialect = ?turn.attempt.dialect, "the model speaks the other dialect");
@@ -437,9 +441,12 @@ impl Codex {
     }
 
     /// What a failure teaches.
-    fn remember(&self, failure: &Failure, account: &Account, asked: &Bytes) {
+    fn remember(self: &Arc<Self>, failure: &Failure, account: &Account, asked: &Bytes) {
         match failure {
-            Failure::AccountLimit { .. } => account.rest(failure),
+            Failure::AccountLimit { .. } => {
+                account.rest(failure);
+                self.account_limited();
+            }
             Failure::Rejected { .. } => {
                 self.memory.learn_refusal(Sha256::digest(asked).into(), failure.clone());
             }
@@ -532,4 +539,4 @@ async fn compressed(body: Bytes) -> Result<Bytes, Failure> {
 #[cfg(test)]
 mod failover_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

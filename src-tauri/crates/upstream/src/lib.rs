@@ -36,7 +36,7 @@ pub use client::Client;
 pub use config::{BackendKind, Compression, Config, Strategy, TokenStoreKind};
 pub use error::Error;
 pub use http::install_crypto;
-pub use limits::{Credits, LimitWindow, Limits};
+pub use limits::{Credits, LimitWindow, Limits, ReachedLimit, Readings, Spending};
 pub use login::{
     Login, LoginError, LoginStep, NotAccepted, Progress, Revoked, SignedIn, SignedOut, Step, Way,
 };

@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 /// Every setting there is, in the order of the document.
-pub const KEYS: [Key; 24] = [
+pub const KEYS: [Key; 27] = [
     key("server.listen", Kind::Text, "address Claude Code connects to"),
     key("server.admin_listen", Kind::Text, "address of the admin pages, or off"),
     key("server.allow_remote", Kind::Switch, "may other machines connect"),
@@ -50,6 +50,9 @@ pub const KEYS: [Key; 24] = [
     key("translation.serial_tools", Kind::Switch, "one call at a time where tools change something"),
     key("translation.serial_tool_names", Kind::List, "tools that count as changing something"),
     key("claude_code.when_off", Kind::Text, "Claude Code while Dragoman is off: ask, always or never back"),
+    key("history.enabled", Kind::Switch, "keep a usage history"),
+    key("history.keep_days", Kind::Number, "days until usage rows are deleted"),
+    key("history.max_rows", Kind::Number, "how many usage rows are kept at most"),
     key("log.level", Kind::Text, "error, warn, info, debug or trace"),
     key("log.keep_days", Kind::Number, "days until old log files are deleted"),
 ];

@@ -189,6 +189,10 @@ pub(super) fn days<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> 
     number(from, 1, 3650)
 }
 
+pub(super) fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    number(from, 100, 10_000_000)
+}
+
 pub(super) fn hosts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     struct Hosts;
     impl<'de> Visitor<'de> for Hosts {

@@ -41,9 +41,29 @@ impl Client {
         self.roster().in_use()
     }
 
+    /// Which account is in use.
+    pub fn account_in_use(&self) -> AccountId {
+        self.roster().subscribe().borrow().in_use.clone()
+    }
+
     /// The limits of the account in use.
     pub fn limits(&self) -> Limits {
         self.account().limits
+    }
+
+    /// Reads the usage page of every account now, and tells for each that could not be read why.
+    pub async fn refresh_limits(&self) -> Vec<(AccountId, String)> {
+        match &self.backend {
+            Backend::ChatGpt(codex) => codex.refresh_limits().await,
+            Backend::Demo(_) => Vec::new(),
+        }
+    }
+
+    /// Somebody looks at the limits: they are read again in the background if they are old.
+    pub fn limits_looked_at(&self) {
+        if let Backend::ChatGpt(codex) = &self.backend {
+            codex.limits_looked_at();
+        }
     }
 
     /// Reads every login again, without network, and tells what may be shown of it.

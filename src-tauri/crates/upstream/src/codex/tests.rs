@@ -18,13 +18,13 @@ pub(super) const DELTA: &str =
 const OVERLOADED: &str =
     r#"{"type":"response.failed","response":{"error":{"code":"server_is_overloaded","message":"full"}}}"#;
 
-pub(super) struct House {
-    pub(super) client: Client,
-    home: tempfile::TempDir,
+pub(crate) struct House {
+    pub(crate) client: Client,
+    pub(crate) home: tempfile::TempDir,
 }
 
 /// A client before this server, signed in with a token that lasts.
-pub(super) async fn house(url: &str, change: impl FnOnce(&mut Config)) -> House {
+pub(crate) async fn house(url: &str, change: impl FnOnce(&mut Config)) -> House {
     let home = tempfile::tempdir().unwrap();
     let codex = home.path().join("codex");
     std::fs::create_dir(&codex).unwrap();
@@ -85,7 +85,7 @@ impl House {
         self.client.room().unwrap().lift(&id).await;
     }
 
-    async fn ask(&self, text: &str) -> Result<EventStream, Failure> {
+    pub(crate) async fn ask(&self, text: &str) -> Result<EventStream, Failure> {
         self.client.stream(self.turn(text).await).await
     }
 
@@ -117,7 +117,7 @@ async fn server(scripts: Vec<Vec<Step>>) -> Server {
     .await
 }
 
-pub(super) fn good() -> Vec<Step> {
+pub(crate) fn good() -> Vec<Step> {
     sse_answer(&[CREATED, DELTA])
 }
 
