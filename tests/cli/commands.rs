@@ -254,16 +254,16 @@ async fn status_shows_limits_as_bars() {
     let done = run(dragoman.launch(), &["status", "--refresh"]);
     assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{}", done.out);
     let lines: Vec<&str> = done.out.lines().skip_while(|line| !line.starts_with("Account")).take(5).collect();
-    assert_eq!(lines[0], format!("Account   {EMAIL}, ChatGPT Plus (the Codex CLI's login)"));
-    assert_eq!(lines[1], "          5-hour  [#########-----------]   45 %");
+    assert_eq!(lines[0], format!("Account      {EMAIL}, ChatGPT Plus (the Codex CLI's login)"));
+    assert_eq!(lines[1], "             5-hour  [#########-----------]   45 %");
     assert!(
-        lines[2].starts_with("          weekly  [##------------------]   12 %  resets 2096-10-02 "),
+        lines[2].starts_with("             weekly  [##------------------]   12 %  resets 2096-10-02 "),
         "{}",
         lines[2]
     );
     assert_eq!(
         lines[3..],
-        ["          credits: 12.50 · read just now", "Today     0 requests · 0 tokens in, 0 out"]
+        ["             credits: 12.50 · read just now", "Today        0 requests · 0 tokens in, 0 out"]
     );
 
     // Another process reads what this one kept, as JSON.

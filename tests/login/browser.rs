@@ -62,7 +62,7 @@ async fn a_server_that_runs_notices_the_login() {
     let refused = dragoman.messages(&message("hi")).send().await;
     assert_eq!(refused.status, 401);
     assert!(refused.text().contains("dragoman login"), "{}", refused.text());
-    assert!(dragoman.said().contains("dragoman login"), "{}", dragoman.said());
+    dragoman.said_when(|said| said.contains("dragoman login")).await;
     let running = login(dragoman.launch(), &[]);
     visit(&opened(dragoman.launch()).await).await;
     success(running).await;

@@ -1,16 +1,12 @@
 //! A command of `dragoman` that takes its time: its output line by line, and words for its input.
 
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 
-use crate::Launch;
-
-/// Longer than anything takes here on a slow machine.
-const SOON: Duration = Duration::from_secs(20);
+use crate::{Launch, SOON};
 
 /// A running command. Dropping it kills it.
 #[derive(Debug)]

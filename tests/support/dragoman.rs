@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::SOON;
 use crate::credentials::{Credentials, codex_home};
 use crate::fake::FakeChatGpt;
 use crate::http::Call;
@@ -172,6 +173,16 @@ impl Dragoman {
     /// Standard output and standard error so far.
     pub fn said(&self) -> String {
         self.said.borrow().clone()
+    }
+
+    /// What it said, once that holds: a log line may come after the answer that it is about.
+    pub async fn said_when(&self, holds: impl Fn(&str) -> bool) -> String {
+        let mut changes = self.said.subscribe();
+        let waited = tokio::time::timeout(SOON, changes.wait_for(|said| holds(said))).await;
+        match waited {
+            Ok(Ok(said)) => said.clone(),
+            _ => panic!("it never said that: {}", self.said()),
+        }
     }
 
     /// A request with the local token.

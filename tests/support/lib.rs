@@ -23,3 +23,6 @@ pub use command::Running;
 pub use credentials::{ACCOUNT, Credentials, EMAIL, codex_home, now, random, uuid};
 pub use dragoman::{Dragoman, Launch, TOKEN, files_below, message};
 pub use tls::TlsProxy;
+
+/// How long a test waits for what should come at once: on a loaded machine, at once takes a while.
+pub const SOON: std::time::Duration = std::time::Duration::from_secs(20);
