@@ -80,6 +80,11 @@ impl Launch {
         self
     }
 
+    /// The environment, for an `App` in this process.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        self.environment.clone()
+    }
+
     /// Writes `config.toml`.
     pub fn config(self, text: &str) -> Self {
         let directory = self.home.path().join("dragoman/config");

@@ -25,6 +25,7 @@ use crate::claude_code::Keeper;
 use crate::history::History;
 use crate::logging;
 use crate::models::{self, Models};
+use crate::notices::{Bell, Notices};
 use crate::paths::{self, Environment, Mode, Paths};
 use crate::running::{Found, Running, client_address};
 use crate::settings::{AdminListen, Flag, Layers, Settings};
@@ -100,6 +101,7 @@ struct Inner {
     settings: watch::Sender<Arc<Settings>>,
     config: watch::Sender<Arc<proxy::Config>>,
     board: Arc<Board>,
+    bell: Bell,
     keeper: Keeper,
     history: History,
     /// Held while the switch moves, awaits included: two clicks are two moves, one after the other.
@@ -148,8 +150,13 @@ impl App {
             history.look();
         }
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let (bell, ringing) = Bell::of(client.clone(), stop.clone());
         let keeper = Keeper { paths: paths.clone(), token: token.clone() };
         tasks.spawn(board.clone().watch(stop.clone()));
+        if options.log_file {
+            // A command that ends at once has nobody to tell.
+            tasks.spawn(ringing);
+        }
         tasks.spawn(claude_code::watch(keeper.clone(), board.clone(), stop.clone()));
         tasks.spawn(history.follow(client.accounts_updates(), stop.clone()));
         tracing::info!(version = crate::VERSION, ?backend, "started");
@@ -165,6 +172,7 @@ impl App {
                 settings,
                 config,
                 board,
+                bell,
                 keeper,
                 history,
                 listener: tokio::sync::Mutex::new(None),
@@ -180,6 +188,11 @@ impl App {
     /// The picture of the program, and its changes.
     pub fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.inner.board.subscribe()
+    }
+
+    /// What happens to the accounts from now on, each event once.
+    pub fn notices(&self) -> Notices {
+        self.inner.bell.notices()
     }
 
     /// Open the listener. It is on when this returns; if it was on already, nothing changes.

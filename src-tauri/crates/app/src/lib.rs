@@ -13,6 +13,7 @@ mod error;
 mod history;
 mod logging;
 mod models;
+mod notices;
 pub mod paths;
 mod recipes;
 mod running;
@@ -34,6 +35,7 @@ pub use dragoman_upstream::{LoginError, LoginStep, NotAccepted, Revoked, Secret,
 pub use error::Error;
 pub use history::{By, Every, LimitPoint, Removed, Totals, UsagePoint, UsageQuery};
 pub use models::{Listed, Mapped, Models};
+pub use notices::{Named, Notice, Notices};
 pub use recipes::{RECIPES, Readiness, Recipe};
 pub use running::{Found, Health, Running, Window};
 pub use snapshot::{Activity, Server, Snapshot};

@@ -240,6 +240,7 @@ impl Codex {
                         }
                         Ok(stream) => {
                             account.lift();
+                            account.accepted(&credential);
                             self.learn(&sending.turn, &credential, &tried);
                             Ok(stream)
                         }
@@ -382,7 +383,7 @@ impl Codex {
         tried: &mut Tried,
     ) -> Result<(), Failure> {
         if tried.renewed || tried.reloads > 2 || refused.kind == AccountKind::ApiKey {
-            return Err(account.refused());
+            return Err(account.refused(refused));
         }
         match account.recover(refused).await? {
             Recovered::Reloaded => tried.reloads += 1,

@@ -93,14 +93,25 @@ pub(super) struct Memory {
     pub(super) trouble: Option<(usize, Instant, Failure)>,
     /// The access token that was got last in this process, by fingerprint, and when.
     pub(super) minted: Option<([u8; 32], Instant)>,
-    /// The backend did not accept a new token: until when that counts, and the sentence.
-    refused: Option<(Instant, String)>,
+    /// The backend did not accept a new token.
+    pub(super) refused: Option<RefusedToken>,
     /// Newer tokens than the store holds, and the refresh token that it holds.
     pub(super) unsaved: Option<(Secret, Arc<Tokens>)>,
     /// A renewal of this refresh token broke off with its process: nobody knows whether it is spent.
     pub(super) cut: Option<Secret>,
     /// No attempt to write `unsaved` before this.
     pub(super) saving_rests_until: Option<Instant>,
+}
+
+/// A token that the backend did not accept although it was new.
+#[derive(Debug, Clone)]
+pub(super) struct RefusedToken {
+    /// Its fingerprint; after another renewal of the same login that of its successor.
+    pub(super) token: [u8; 32],
+    /// Nobody tries before this. What is shown stays until the backend accepts the login, or there is another one.
+    until: Instant,
+    /// The sentence about it.
+    words: String,
 }
 
 /// What reading found.
@@ -188,6 +199,8 @@ impl Account {
 
     /// Renews the token now, whatever its age: the user asks for it.
     pub(crate) async fn renew_now(self: &Arc<Self>) -> Result<Credential, Failure> {
+        // Whoever asks for it wants it to be tried, too.
+        self.memory(|memory| memory.refused = None);
         self.renew(self.credential().await?, Reason::ProactiveExpiry).await
     }
 
@@ -215,9 +228,10 @@ impl Account {
     }
 
     /// What to say when the backend refuses even a new token.
-    pub(crate) fn refused(&self) -> Failure {
+    pub(crate) fn refused(&self, credential: &Credential) -> Failure {
         let message = self.ended("the backend does not accept it");
-        self.memory(|memory| memory.refused = Some((Instant::now() + REFUSED, message.clone())));
+        let (token, until) = (credential.access.fingerprint(), Instant::now() + REFUSED);
+        self.memory(|memory| memory.refused = Some(RefusedToken { token, until, words: message.clone() }));
         self.seat.change(|account| account.state = AccountState::SignIn(message.clone()));
         Failure::SignIn { message }
     }
@@ -338,21 +352,45 @@ impl Account {
     pub(super) fn was_cut(&self, credential: &Credential) -> bool {
         self.memory(|memory| {
             memory.cut.is_some() && memory.cut == credential.refresh && memory.trouble.is_none()
-        }) && self.sentence_about(credential).is_none()
+        }) && self.cannot_be_renewed(credential).is_none()
+    }
+
+    /// The backend accepts the login.
+    pub(crate) fn accepted(&self, credential: &Credential) {
+        if self.memory(|memory| memory.refused.take()).is_some() {
+            let dead = self.sentence_about(credential);
+            self.seat
+                .change(|account| account.state = dead.map_or(AccountState::Ready, AccountState::SignIn));
+        }
     }
 
     /// Its refresh token is dead, but its access token still works for a while.
     pub(super) fn lingers(&self, credential: &Credential) -> bool {
-        let refused =
-            self.memory(|memory| memory.refused.as_ref().is_some_and(|(until, _)| Instant::now() < *until));
-        !refused && !credential.is_expired(self.now())
+        self.refusal(credential).is_none() && !credential.is_expired(self.now())
     }
 
+    /// It was refused a while ago. That may have been the backend's fault: it is worth another try.
+    pub(super) fn deserves_another_try(&self, credential: &Credential) -> bool {
+        self.refusal(credential).is_some_and(|refused| refused.until <= Instant::now())
+    }
+
+    fn refusal(&self, credential: &Credential) -> Option<RefusedToken> {
+        let token = credential.access.fingerprint();
+        self.memory(|memory| memory.refused.clone()).filter(|refused| refused.token == token)
+    }
+
+    /// What there is to say about a login that must be signed in to again.
     pub(super) fn sentence_about(&self, credential: &Credential) -> Option<String> {
-        let refused = self.memory(|memory| memory.refused.clone());
-        if let Some((_, words)) = refused.filter(|(until, _)| Instant::now() < *until) {
-            return Some(words);
-        }
+        self.refusal(credential).map(|refused| refused.words).or_else(|| self.death_of(credential))
+    }
+
+    /// Why renewing this login is of no use.
+    pub(super) fn cannot_be_renewed(&self, credential: &Credential) -> Option<String> {
+        let refused = self.refusal(credential).filter(|refused| refused.until > Instant::now());
+        refused.map(|refused| refused.words).or_else(|| self.death_of(credential))
+    }
+
+    fn death_of(&self, credential: &Credential) -> Option<String> {
         let fingerprint = credential.refresh.as_ref()?.fingerprint();
         self.memory(|memory| memory.dead.clone())
             .filter(|(dead, _)| *dead == fingerprint)

@@ -81,15 +81,14 @@ impl Accounts {
                 continue;
             }
             // Somebody may have signed in since; looking is cheap.
-            let lingers = match is_over(&account) {
-                true => match account.credential().await {
-                    Ok(credential) => account.lingers(&credential),
-                    Err(_) => continue,
-                },
-                false => true,
-            };
-            let Some(view) = account.seat().view().filter(|view| !view.paused) else { continue };
+            let (mut lingers, mut is_retried) = (true, false);
             if is_over(&account) {
+                let Ok(credential) = account.credential().await else { continue };
+                lingers = account.lingers(&credential);
+                is_retried = account.deserves_another_try(&credential);
+            }
+            let Some(view) = account.seat().view().filter(|view| !view.paused) else { continue };
+            if is_over(&account) && !is_retried {
                 if lingers {
                     ending.push((account, view));
                 }
@@ -103,8 +102,8 @@ impl Accounts {
                 Some(_) => {}
             }
         }
-        // Better one whose login ends in a moment than none.
-        if open.is_empty() && resting.is_empty() {
+        // Better one whose login ends in a moment than none, or than one at its limit.
+        if open.is_empty() {
             open = ending;
         }
         let chosen = self.chooser.with(|inner| {

@@ -58,7 +58,7 @@ impl Account {
         if is_new(&current) {
             return Ok(current);
         }
-        if let Some(message) = self.sentence_about(&current) {
+        if let Some(message) = self.cannot_be_renewed(&current) {
             return Err(Failure::SignIn { message });
         }
         let Some(token) = current.refresh.clone() else {
@@ -74,6 +74,10 @@ impl Account {
                     memory.trouble = None;
                     memory.cut = None;
                     memory.minted = Some((tokens.access_token.fingerprint(), Instant::now()));
+                    if let Some(refused) = &mut memory.refused {
+                        // The same login: it is not better for being renewed once more.
+                        refused.token = tokens.access_token.fingerprint();
+                    }
                 });
                 tracing::info!(account = %self.id(), ?reason, "login renewed");
                 Ok(self.speak(&self.show(tokens)))

@@ -185,6 +185,39 @@ async fn an_account_that_must_be_signed_in_to_steps_aside_after_one_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_login_is_tried_again_later_and_shown_as_refused_until_it_is_accepted() {
+    let backend = Backend::start().await;
+    let house = with_accounts(&backend, &["one"], |_| ()).await;
+    backend.script("one", |_| json_answer(401, "{}"));
+    let number = std::sync::atomic::AtomicUsize::new(0);
+    backend.script("issuer", move |_| {
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let access = crate::accounts::tests::access(&format!("renewed {number}"), 864_000);
+        json_answer(200, &serde_json::json!({ "access_token": access }).to_string())
+    });
+    let must_sign_in = || async {
+        let state = house.client.check_accounts().await.accounts[0].state.clone();
+        matches!(state, AccountState::SignIn(message) if message.contains("does not accept it"))
+    };
+    ask(&house, "s").await.unwrap_err();
+    let asked = backend.asked().len();
+    ask(&house, "s").await.unwrap_err();
+    assert_eq!(backend.asked().len(), asked, "not at once again");
+    for _ in 0..2 {
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert!(must_sign_in().await, "time alone mends nothing");
+        ask(&house, "s").await.unwrap_err();
+        assert!(must_sign_in().await, "a renewed token is the same login");
+    }
+    assert!(backend.asked().len() > asked, "it was tried again");
+    tokio::time::advance(Duration::from_secs(61)).await;
+    backend.script("one", |_| good());
+    ask(&house, "s").await.unwrap();
+    assert_eq!(house.client.account().state, AccountState::Ready);
+    assert!(!must_sign_in().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_the_issuer_is_down_another_account_answers_and_nobody_is_signed_out() {
     let backend = Backend::start().await;
     let house = with_accounts(&backend, &["one", "two"], |_| ()).await;
