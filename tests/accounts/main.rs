@@ -1,4 +1,4 @@
-//! Logins that must not be lost: by a killed process, by two processes, by the Codex CLI beside us, by a keyring that is
+//! Several accounts on the way of a request. Logins that must not be lost: by a killed process, by two processes, by the Codex CLI beside us, by a keyring that is
 //! locked or away; and tokens that must not be seen.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
@@ -6,6 +6,7 @@ mod beside;
 mod keyring;
 mod kills;
 mod secrets;
+mod sharing;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

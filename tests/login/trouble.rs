@@ -93,6 +93,19 @@ async fn a_wrong_clock_is_told_by_how_much() {
 }
 
 #[tokio::test]
+async fn a_refused_code_tells_of_a_wrong_clock() {
+    let refused = || Reply::json(400, &json!({ "error": "invalid_grant" }));
+    let fake = FakeChatGpt::start();
+    fake.reply("/oauth/token", [refused()]);
+    let message = by_device(&fake, "code_refused").await;
+    assert!(!message.contains("clock"), "{message}");
+    let date = Some("Fri, 20 Nov 2020 15:16:07 GMT".to_owned());
+    fake.reply("/oauth/token", [Reply { date, ..refused() }]);
+    let message = by_device(&fake, "code_refused").await;
+    assert!(message.contains("clock is ") && message.contains(" days fast"), "{message}");
+}
+
+#[tokio::test]
 async fn a_login_that_cannot_be_kept_is_told_and_ended() {
     let fake = FakeChatGpt::start();
     let launch = launch(&fake);

@@ -278,6 +278,10 @@ async fn usage_is_shown_pruned_and_deleted_while_the_server_runs() {
         "{words}"
     );
     assert_eq!(run(&["usage", "--csv", "--by", "client"]).lines().count(), 2);
+    let by_account = run(&["usage", "--by", "account"]);
+    assert!(by_account.contains(EMAIL), "{by_account}");
+    let by_account: Value = serde_json::from_str(&run(&["usage", "--by", "account", "--json"])).unwrap();
+    assert_eq!(by_account["rows"][0]["name"], EMAIL);
     assert!(run(&["usage", "--prune"]).starts_with("Deleted 0 requests"));
     assert!(run(&["usage", "--delete"]).starts_with("Deleted 3 requests"));
     assert_eq!(run(&["usage"]).trim(), "No request ended in the last 30 days.");

@@ -1,6 +1,8 @@
 //! `usage`: what was used, from the history: as a table, JSON or CSV; and what is kept of it.
 
-use dragoman::{App, By, Every, Removed, STREAMS, Totals, UsagePoint, UsageQuery};
+use std::collections::HashMap;
+
+use dragoman::{AccountView, App, By, Every, Removed, STREAMS, Totals, UsagePoint, UsageQuery};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -29,6 +31,9 @@ struct Line {
     start: Option<i64>,
     /// The model, account, session or client, or `null`.
     key: Option<String>,
+    /// Of an account that is still there: what people call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     /// When the last of its requests ended, unix seconds.
     last: i64,
     #[serde(flatten)]
@@ -85,21 +90,49 @@ async fn work(app: &App, usage: &Usage) -> Result<Exit, Trouble> {
     let mut total = Totals::default();
     points.iter().for_each(|point| total.add(&point.totals));
     let zone = TimeZone::system();
+    let names = match usage.by {
+        Grouping::Account => names(&app.snapshot().borrow().accounts),
+        _ => HashMap::new(),
+    };
     if usage.format.json {
         let enabled = app.settings().history.enabled;
-        let line = |UsagePoint { start, key, last, totals }| Line { start, key, last, sums: totals.into() };
+        let line = |UsagePoint { start, key, last, totals }: UsagePoint| {
+            let name = key.as_ref().and_then(|key| names.get(key).cloned());
+            Line { start, key, name, last, sums: totals.into() }
+        };
         let rows = points.into_iter().map(line).collect();
         let file = app.paths().history().display().to_string();
         let UsageQuery { since, until, .. } = query;
         say_json(&Report { by: usage.by, since, until, enabled, file, rows, total: total.into() })?;
     } else if usage.csv {
-        say(csv(usage.by, &points, &zone))?;
+        say(csv(usage.by, &named(points, &names), &zone))?;
     } else if points.is_empty() {
         say(nothing(app, usage.days))?;
     } else {
-        say(in_words(usage, &points, &total, &zone))?;
+        say(in_words(usage, &named(points, &names), &total, &zone))?;
     }
     Ok(Exit::Success)
+}
+
+/// What people call the accounts, by their ids. Two of one name keep their ids behind it.
+fn names(accounts: &[AccountView]) -> HashMap<String, String> {
+    let name = |account: &AccountView| account.name.clone().or_else(|| account.label.clone());
+    let named = accounts.iter().filter_map(|account| {
+        let called = name(account)?;
+        let is_shared = accounts.iter().filter(|other| name(other).as_ref() == Some(&called)).count() > 1;
+        let called = if is_shared { format!("{called} ({})", account.id) } else { called };
+        Some((account.id.to_string(), called))
+    });
+    named.collect()
+}
+
+/// The same points for people: names in place of ids.
+fn named(points: Vec<UsagePoint>, names: &HashMap<String, String>) -> Vec<UsagePoint> {
+    let named = points.into_iter().map(|point| {
+        let key = point.key.map(|key| names.get(&key).cloned().unwrap_or(key));
+        UsagePoint { key, ..point }
+    });
+    named.collect()
 }
 
 fn nothing(app: &App, days: u32) -> String {
@@ -235,6 +268,32 @@ gpt-6.1-sol     1,200       1  1,000,000    88 %           6         7
 unknown         1,200       1          0       –           6         7
 total           2,400       2  1,000,000    88 %          12        14";
         assert_eq!(in_words(&usage, &points, &total, &TimeZone::UTC), expected);
+    }
+
+    #[test]
+    fn accounts_are_called_by_their_names() {
+        use dragoman::AccountKind::{Linked, Own};
+        let account = |kind, name: Option<&str>, label: Option<&str>| AccountView {
+            name: name.map(str::to_owned),
+            label: label.map(str::to_owned),
+            ..AccountView::new(kind, &format!("{name:?} {label:?}"))
+        };
+        let accounts = [
+            account(Own, Some("work"), Some("me@example.com")),
+            account(Own, None, Some("me@example.com")),
+            account(Linked, None, Some("me@example.com")),
+            account(Own, None, None),
+        ];
+        let ids: Vec<_> = accounts.iter().map(|account| account.id.to_string()).collect();
+        let points =
+            ids.iter().map(|id| point(None, Some(id), 1, 1)).chain([point(None, Some("00gone00"), 1, 1)]);
+        let named = named(points.collect(), &names(&accounts));
+        let keys: Vec<_> = named.iter().map(|point| point.key.clone().unwrap()).collect();
+        let shared = |id: &String| format!("me@example.com ({id})");
+        assert_eq!(
+            keys,
+            ["work".to_owned(), shared(&ids[1]), shared(&ids[2]), ids[3].clone(), "00gone00".to_owned()]
+        );
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub enum Failure {
         resets_at: Option<i64>,
         /// The plan, e.g. `plus`.
         plan: Option<String>,
+        /// So many other accounts could have answered, and are at their limit too; this one resets first.
+        others: usize,
     },
     /// The plan does not include this, or there is no credit.
     #[error("{message}")]
@@ -339,14 +341,23 @@ impl Failure {
     /// The sentence for the client: what happened and what to do, with times in local words.
     pub fn message(&self, now: &Now) -> String {
         match self {
-            Self::AccountLimit { resets_at: Some(at), .. } => format!(
-                "The ChatGPT usage limit of this account is reached. It resets {} ({}).",
-                (now.local)(*at),
-                in_words(at - now.unix)
-            ),
-            Self::AccountLimit { resets_at: None, .. } => {
-                "The ChatGPT usage limit of this account is reached. ChatGPT did not say when it resets."
-                    .to_owned()
+            Self::AccountLimit { resets_at, others, .. } => {
+                let (what, which) = match others {
+                    0 => ("The ChatGPT usage limit of this account is reached.".to_owned(), "It"),
+                    others => {
+                        let all = others + 1;
+                        (
+                            format!("All {all} accounts in use are at their ChatGPT usage limit."),
+                            "The first of them",
+                        )
+                    }
+                };
+                match resets_at {
+                    Some(at) => {
+                        format!("{what} {which} resets {} ({}).", (now.local)(*at), in_words(at - now.unix))
+                    }
+                    None => format!("{what} ChatGPT did not say when it resets."),
+                }
             }
             other => other.to_string(),
         }
@@ -444,7 +455,7 @@ mod tests {
 
     #[test]
     fn an_account_limit_says_when_it_resets_and_forbids_retries() {
-        let failure = Failure::AccountLimit { resets_at: Some(1_004_320), plan: None };
+        let failure = Failure::AccountLimit { resets_at: Some(1_004_320), plan: None, others: 0 };
         let answer = failure.to_anthropic(&NOW, "req_1");
         assert_eq!(answer.status, 429);
         assert!(answer.headers.contains(&("retry-after", "4320".to_owned())));
@@ -452,6 +463,19 @@ mod tests {
         assert_eq!(
             answer.body,
             r#"{"type":"error","error":{"type":"rate_limit_error","message":"The ChatGPT usage limit of this account is reached. It resets <1004320> (in 1 h 12 min)."},"request_id":"req_1"}"#
+        );
+    }
+
+    #[test]
+    fn a_limit_of_all_accounts_says_so() {
+        let words = |resets_at, others| Failure::AccountLimit { resets_at, plan: None, others }.message(&NOW);
+        assert_eq!(
+            words(Some(1_004_320), 2),
+            "All 3 accounts in use are at their ChatGPT usage limit. The first of them resets <1004320> (in 1 h 12 min)."
+        );
+        assert_eq!(
+            words(None, 1),
+            "All 2 accounts in use are at their ChatGPT usage limit. ChatGPT did not say when it resets."
         );
     }
 

@@ -26,7 +26,7 @@ use crate::Proxy;
 use crate::activity::{Asked, Entry};
 use crate::error::{failure_response, request_id, set_request_id};
 use crate::now::now;
-use crate::quota;
+use crate::quota::{self, AnsweredBy};
 use crate::relay;
 use crate::routes::Wants;
 use crate::search::Searches;
@@ -38,7 +38,11 @@ pub(crate) async fn messages(State(proxy): State<Proxy>, request: Request) -> Re
     match answer(&proxy, request, &id).await {
         Ok(mut response) => {
             set_request_id(&mut response, &id);
-            quota::tell(&proxy.inner.client.limits(), now().unix, response.headers_mut());
+            // Whose answer it is, is not known if the status line goes out before there is one.
+            if let Some(AnsweredBy(account)) = response.extensions_mut().remove() {
+                let limits = proxy.inner.client.limits_of(&account);
+                quota::tell(&limits, now().unix, response.headers_mut());
+            }
             response
         }
         Err(failure) => failure_response(&failure, &id),

@@ -1,12 +1,12 @@
 //! The account's limits as the headers that Claude Code turns into its own usage notices (`gateway.md`; S68).
 //!
-//! Told is the fullest window of the account's own limits, in headers on every answer and as a page that Claude Code's
-//! `/usage` asks for. Not here: a limit that is reached (`failure.rs`).
+//! Told is the fullest window of the account's own limits: in headers on an answer those of the account that gave it,
+//! and on a page that Claude Code's `/usage` asks for those of the one that answered last. Not here: a limit that is reached (`failure.rs`).
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use dragoman_upstream::{LimitWindow, Limits};
+use dragoman_upstream::{AccountId, LimitWindow, Limits};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
@@ -16,6 +16,10 @@ use crate::now::now;
 
 /// From which share of a window on the client warns.
 const THRESHOLDS: [(f64, &str); 2] = [(0.95, "0.95"), (0.75, "0.75")];
+
+/// An answer's extension: the account that gives it.
+#[derive(Debug, Clone)]
+pub(crate) struct AnsweredBy(pub(crate) AccountId);
 
 /// Sets the headers on an answer; nothing is known before the backend has told its limits once.
 pub(crate) fn tell(limits: &Limits, now: i64, headers: &mut HeaderMap) {

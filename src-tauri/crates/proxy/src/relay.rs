@@ -23,6 +23,7 @@ use crate::Proxy;
 use crate::activity::Entry;
 use crate::messages::{Exchange, response};
 use crate::now::now;
+use crate::quota::AnsweredBy;
 use crate::search::{Searches, Searching};
 
 /// From the request's arrival to the status line, if there is no output before.
@@ -45,6 +46,8 @@ struct Interpreter {
     searches: Option<Searches>,
     /// How the last request to the model was made.
     attempt: Option<Attempt>,
+    /// Who answers it.
+    account: Option<AnsweredBy>,
     books: Books,
 }
 
@@ -72,13 +75,17 @@ impl Interpreter {
         let estimate = answer.estimate;
         let books = Books { proxy, entry, thread, replayed, alone, window, estimate, attempt };
         let machine = ResponsesToMessages::new(answer);
-        (Self { decoder: Decoder::default(), machine, searches, attempt: None, books }, opening)
+        (
+            Self { decoder: Decoder::default(), machine, searches, attempt: None, account: None, books },
+            opening,
+        )
     }
 
     /// The backend has begun to answer.
     fn opened(&mut self, stream: &EventStream) {
         self.machine.answered_by(stream.attempt.account.as_str());
         self.books.entry.made_for(stream.account().as_str());
+        self.account = Some(AnsweredBy(stream.account().clone()));
         let mut notes = Notes::default();
         if stream.attempt.account != self.books.attempt.account {
             let detail = "another account took over; reasoning that was made with the first one was left out";
@@ -175,12 +182,13 @@ pub(crate) async fn stream(exchange: Exchange) -> Result<Response, Failure> {
             Phase::Opening(opening)
         }
     };
+    let account = interpreter.account.clone();
     let relay = Relay { interpreter, sink, phase, last_write: Instant::now() };
     let body = futures_util::stream::unfold(relay, |mut relay| async move {
         let bytes = relay.next().await?;
         Some((Ok::<_, std::convert::Infallible>(bytes), relay))
     });
-    Ok(response("text/event-stream; charset=utf-8", Body::from_stream(body)))
+    Ok(answered_by(account, response("text/event-stream; charset=utf-8", Body::from_stream(body))))
 }
 
 /// The answer of a request without `stream`: a fold of the same machine.
@@ -196,10 +204,18 @@ pub(crate) async fn fold(exchange: Exchange) -> Result<Response, Failure> {
             }
             interpreter.books.entry.note(notes);
             interpreter.answered();
-            Ok(response("application/json", Body::from(sink.into_json())))
+            let account = interpreter.account.clone();
+            Ok(answered_by(account, response("application/json", Body::from(sink.into_json()))))
         }
         Err(failure) => Err(interpreter.failed(failure)),
     }
+}
+
+fn answered_by(account: Option<AnsweredBy>, mut response: Response) -> Response {
+    if let Some(account) = account {
+        response.extensions_mut().insert(account);
+    }
+    response
 }
 
 async fn whole(

@@ -77,7 +77,10 @@ impl Client {
                 let first = Arc::clone(&codex);
                 let look = tasks.spawn(async move {
                     first.accounts.look().await;
-                    first.kept.tell(first.accounts.roster()).await;
+                    first.kept.tell(&first.accounts).await;
+                    if first.accounts.roster().now().accounts.iter().any(|account| account.rest.is_some()) {
+                        first.account_limited();
+                    }
                 });
                 let _ = tokio::time::timeout(FIRST_LOOK, look).await;
                 Backend::ChatGpt(codex)

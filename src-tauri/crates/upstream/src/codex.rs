@@ -151,16 +151,23 @@ impl Codex {
         let mut sending = Sending { body: asked.clone(), asked, turn };
         let mut without: Vec<AccountId> = Vec::new();
         let mut first = None;
+        // So many of those without which it goes on are at their limit.
+        let mut limited = 0;
         loop {
             let account = match self.accounts.choose(&sending.turn.session, &without).await? {
                 Choice::Use(account) => account,
                 Choice::AllRest(resting) => match self.one_with_room(&resting).await {
                     Ok(account) => account,
-                    Err(limit) => return Err(more_hopeful(first, limit)),
+                    Err(limit) => {
+                        let at_limit = if limited == without.len() { limited + resting.len() } else { 1 };
+                        return Err(of_so_many(more_hopeful(first, limit), at_limit));
+                    }
                 },
                 Choice::Nobody => {
                     return Err(match first {
-                        Some(failure) => failure,
+                        Some(failure) => {
+                            of_so_many(failure, if limited == without.len() { limited } else { 1 })
+                        }
                         None => self.accounts.nobody().await,
                     });
                 }
@@ -170,6 +177,7 @@ impl Codex {
                 Err(Stop { failure, by_login }) if stands_in_the_way(&failure, by_login, &account) => {
                     tracing::info!(account = %account.id(), kind = kind(&failure), "another account may answer");
                     without.push(account.id().clone());
+                    limited += usize::from(matches!(failure, Failure::AccountLimit { .. }));
                     first = Some(more_hopeful(first, failure));
                 }
                 Err(Stop { failure, .. }) => return Err(failure),
@@ -189,10 +197,11 @@ impl Codex {
                 return Ok(Arc::clone(account));
             }
         }
-        Err(resting
-            .iter()
-            .find_map(|account| account.rests())
-            .unwrap_or(Failure::AccountLimit { resets_at: None, plan: None }))
+        Err(resting.iter().find_map(|account| account.rests()).unwrap_or(Failure::AccountLimit {
+            resets_at: None,
+            plan: None,
+            others: 0,
+        }))
     }
 
     /// Tries with one account until there is a stream or nothing is left to try with it.
@@ -499,6 +508,16 @@ fn more_hopeful(before: Option<Failure>, new: Failure) -> Failure {
     match before {
         Some(before) if ends(&before) <= ends(&new) => before,
         _ => new,
+    }
+}
+
+/// A limit that so many accounts have reached in all.
+fn of_so_many(failure: Failure, accounts: usize) -> Failure {
+    match failure {
+        Failure::AccountLimit { resets_at, plan, .. } => {
+            Failure::AccountLimit { resets_at, plan, others: accounts.saturating_sub(1) }
+        }
+        other => other,
     }
 }
 

@@ -246,7 +246,7 @@ fn reading(item: &Item<'_>) -> String {
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
     format!(
         "The tool answered with {} bytes in {} lines. Its first line is:\n\n> {}\n\nThat is all the demo model makes of \
-         it; sign in with `codex login` to talk to a real one.",
+         it; sign in with `dragoman login` to talk to a real one.",
         text.len(),
         text.lines().count(),
         shortened(first, 200)

@@ -38,6 +38,6 @@ pub use error::Error;
 pub use http::install_crypto;
 pub use limits::{Credits, LimitWindow, Limits, ReachedLimit, Readings, Spending};
 pub use login::{
-    Login, LoginError, LoginStep, NotAccepted, Progress, Revoked, SignedIn, SignedOut, Step, Way,
+    Login, LoginError, LoginStep, NotAccepted, Off, Progress, Revoked, SignedIn, SignedOut, Step, Way,
 };
 pub use stream::EventStream;

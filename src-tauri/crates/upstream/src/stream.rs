@@ -178,7 +178,7 @@ impl Ears {
         if let Some(json) = event.rate_limits()
             && let Some(Reached { resets_at, plan }) = self.fold(json)
         {
-            return Err(Failure::AccountLimit { resets_at, plan });
+            return Err(Failure::AccountLimit { resets_at, plan, others: 0 });
         }
         self.learn_turn_state(data);
         match event.failure(Timestamp::now().as_second()) {
@@ -440,7 +440,7 @@ mod tests {
         let (failed, _) = open(&[&event(false), &delta]).await;
         assert_eq!(
             failed.unwrap_err(),
-            Failure::AccountLimit { resets_at: Some(77), plan: Some("plus".into()) }
+            Failure::AccountLimit { resets_at: Some(77), plan: Some("plus".into()), others: 0 }
         );
         let (with_credits, _) = open(&[&event(true), &delta]).await;
         assert_eq!(rest(&mut with_credits.unwrap()).await.len(), 1);

@@ -24,6 +24,7 @@ use crate::identity::{Call, Endpoint};
 use crate::limits::Limits;
 
 pub(crate) use self::kept::Kept;
+use self::kept::Reading;
 use self::pace::{Pace, Reasons};
 
 /// A request, or a person, waits for the page: it must not wait long.
@@ -108,10 +109,10 @@ impl Codex {
         failed
     }
 
-    fn limits_of_all(&self) -> Vec<(AccountId, Limits)> {
+    fn limits_of_all(&self) -> Vec<Reading> {
         let accounts = self.accounts.roster().now().accounts.into_iter();
-        let known = accounts.filter(|account| account.limits.read_at.is_some());
-        known.map(|account| (account.id, account.limits)).collect()
+        let known = accounts.filter(|account| account.limits.read_at.is_some() || account.rest.is_some());
+        known.map(|account| Reading { id: account.id, limits: account.limits, rest: account.rest }).collect()
     }
 
     /// Somebody looks at the limits: what is shown should not be old.
@@ -256,7 +257,7 @@ async fn poll(codex: Weak<Codex>, wake: &Notify, stop: &CancellationToken) {
     let Some(mut changes) = codex.upgrade().map(|codex| codex.accounts.roster().subscribe()) else { return };
     let mut next: Option<Instant> = None;
     let mut keep_at: Option<Instant> = None;
-    let mut kept: (Vec<(AccountId, Limits)>, Instant) = (Vec::new(), Instant::now());
+    let mut kept: (Vec<Reading>, Instant) = (Vec::new(), Instant::now());
     loop {
         let soonest = [next, keep_at].into_iter().flatten().min();
         let why = tokio::select! {
@@ -293,9 +294,12 @@ async fn poll(codex: Weak<Codex>, wake: &Notify, stop: &CancellationToken) {
     }
 }
 
-fn same_but_for_time(one: &[(AccountId, Limits)], other: &[(AccountId, Limits)]) -> bool {
-    let bare = |limits: &Limits| Limits { read_at: None, readings: Default::default(), ..limits.clone() };
-    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| a.0 == b.0 && bare(&a.1) == bare(&b.1))
+fn same_but_for_time(one: &[Reading], other: &[Reading]) -> bool {
+    let bare = |reading: &Reading| {
+        let limits = Limits { read_at: None, readings: Default::default(), ..reading.limits.clone() };
+        Reading { limits, ..reading.clone() }
+    };
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| bare(a) == bare(b))
 }
 
 #[cfg(test)]

@@ -119,7 +119,8 @@ pub fn classify(error: &WireError<'_>, around: Circumstances) -> Failure {
             .map(|at| at as i64)
             .or_else(|| error.resets_in_seconds.map(|seconds| around.now + seconds as i64))
             .or_else(|| around.retry_after.map(|after| around.now + after.as_secs() as i64));
-        return Failure::AccountLimit { resets_at, plan: error.plan_type.as_deref().map(str::to_owned) };
+        let plan = error.plan_type.as_deref().map(str::to_owned);
+        return Failure::AccountLimit { resets_at, plan, others: 0 };
     }
     let is_spent = code.ends_with("credits_depleted") || kind.ends_with("credits_depleted");
     if is_spent || is("usage_not_included") || is("insufficient_quota") || around.status == Some(402) {
@@ -247,7 +248,7 @@ mod tests {
                 429,
                 r#"{"error":{"type":"usage_limit_reached","message":"x","plan_type":"plus","resets_at":1795000000,"resets_in_seconds":9}}"#
             ),
-            Failure::AccountLimit { resets_at: Some(1_795_000_000), plan: Some("plus".into()) }
+            Failure::AccountLimit { resets_at: Some(1_795_000_000), plan: Some("plus".into()), others: 0 }
         );
         assert!(matches!(at(403, "<!DOCTYPE html><html>"), Failure::Blocked { .. }));
         assert!(matches!(at(403, r#"{"detail":"Forbidden"}"#), Failure::Forbidden { .. }));
@@ -271,7 +272,7 @@ mod tests {
     fn each_sign_of_upstream_md_e_has_its_failure() {
         let error =
             |code: &str| format!(r#"{{"error":{{"type":"{code}","message":"m","resets_in_seconds":5}}}}"#);
-        let limit = Failure::AccountLimit { resets_at: Some(105), plan: None };
+        let limit = Failure::AccountLimit { resets_at: Some(105), plan: None, others: 0 };
         let (m, code) = ("m".to_owned(), None);
         for (status, body, expected) in [
             (429, error("usage_limit_reached"), limit.clone()),

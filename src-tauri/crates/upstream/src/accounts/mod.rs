@@ -159,7 +159,7 @@ impl Accounts {
     }
 
     /// The account has room again: its rest is over.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever polls the usage page"))]
+    #[cfg(test)]
     pub(crate) async fn lift(&self, id: &AccountId) {
         if let Some(account) = self.get(id).await {
             account.lift();
@@ -220,7 +220,9 @@ impl Accounts {
         }
         if let Some(before) = &known.index {
             let wanted = |entry: &&Entry| {
-                before.accounts.iter().any(|old| old.id == entry.id && old.retries != entry.retries)
+                let old = before.accounts.iter().find(|old| old.id == entry.id);
+                // The login that was found enters the list with the user's first wish about it.
+                old.map_or(0, |old| old.retries) != entry.retries
             };
             for account in entries.iter().filter(wanted).filter_map(|entry| known.all.get(&entry.id)) {
                 account.lift();

@@ -82,8 +82,25 @@ impl Own {
         Ok(Some(tokens))
     }
 
-    /// Keeps the tokens: first in the store, then in the list, where other processes see that they are new. Blocks.
-    pub(crate) fn save(&self, tokens: &Arc<Tokens>) -> Result<(), AccountProblem> {
+    /// Keeps renewed tokens, but only in the place of the ones that were spent for them: a login made meanwhile wins,
+    /// and a removed account stays removed. Answers what the account holds afterwards. The caller has the account's
+    /// lock; whoever could not get it and went on without is why this looks. Blocks.
+    pub(crate) fn commit(
+        &self,
+        spent: &Secret,
+        new: &Arc<Tokens>,
+    ) -> Result<Option<Arc<Tokens>>, AccountProblem> {
+        match self.read_anew().map_err(|error| AccountProblem::Store(error.to_string()))? {
+            Some(tokens) if tokens.refresh_token.as_ref() == Some(spent) => {
+                Ok(self.save(new)?.then(|| Arc::clone(new)))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Keeps the tokens: first in the store, then in the list, where other processes see that they are new. False if
+    /// the account was removed meanwhile: then nothing is kept. Blocks.
+    pub(crate) fn save(&self, tokens: &Arc<Tokens>) -> Result<bool, AccountProblem> {
         self.keep(tokens)?;
         let revision = self.list.edit(|index| {
             Ok(index.entry(&self.id).map(|entry| {
@@ -93,7 +110,10 @@ impl Own {
         })?;
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
             revision.map(|revision| (revision, Arc::clone(tokens)));
-        Ok(())
+        if revision.is_none() {
+            self.store.remove(self.id.as_str())?;
+        }
+        Ok(revision.is_some())
     }
 
     /// Puts the tokens into the store; the list does not say so yet. Blocks.
@@ -130,6 +150,34 @@ mod tests {
         })
         .unwrap();
         Own::new(id, list, Arc::clone(store))
+    }
+
+    #[test]
+    fn renewed_tokens_replace_the_ones_they_were_made_of_and_no_others() {
+        let home = tempfile::tempdir().unwrap();
+        let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::default());
+        let own = own(&home, &store);
+        let login = |refresh: &str| -> Arc<Tokens> {
+            let tokens = serde_json::json!({ "access_token": "a", "refresh_token": refresh });
+            Arc::new(serde_json::from_value(tokens).unwrap())
+        };
+        let spent = Secret::new("rt_1");
+        own.save(&login("rt_1")).unwrap();
+        assert_eq!(own.commit(&spent, &login("rt_2")).unwrap(), Some(login("rt_2")));
+        // Somebody signed in anew.
+        own.save(&login("rt_9")).unwrap();
+        assert_eq!(own.commit(&spent, &login("rt_2")).unwrap(), Some(login("rt_9")));
+        assert_eq!(own.read_anew().unwrap(), Some(login("rt_9")));
+        // Somebody signed out: before, and in the middle.
+        own.list
+            .edit(|index| {
+                index.accounts.clear();
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(own.commit(&Secret::new("rt_9"), &login("rt_10")).unwrap(), None);
+        assert!(!own.save(&login("rt_10")).unwrap());
+        assert_eq!(store.load(own.id.as_str()).unwrap(), None, "tokens of nobody are not left behind");
     }
 
     /// A keyring behind a password window that nobody answers.

@@ -20,7 +20,7 @@ use super::view::AccountState;
 use crate::files::{self, Lock};
 
 /// From asking for the login's lock to having it. The holder may be refreshing, which takes at most 20 s.
-const LOCK_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LOCK_LIMIT: Duration = Duration::from_secs(30);
 /// How long the Codex CLI may take to write what it got for the token that we then found spent.
 const HEALING: Duration = Duration::from_secs(3);
 /// Why a login is over whose renewal broke off.
@@ -165,7 +165,11 @@ impl Account {
         let (source, journal, renewed) = (self.source.clone(), self.journal.clone(), Arc::clone(&tokens));
         let written = tokio::task::spawn_blocking(move || {
             let stored = match source {
-                Source::Own(own) => own.save(&renewed).map(|()| renewed).map_err(|error| error.to_string()),
+                // Somebody signed in or out meanwhile: that counts.
+                Source::Own(own) => match own.commit(&kept, &renewed) {
+                    Ok(tokens) => Ok(tokens.unwrap_or(renewed)),
+                    Err(error) => Err(error.to_string()),
+                },
                 Source::Linked(linked) => match linked.commit(&kept, &renewed) {
                     // Somebody signed in meanwhile: that login is the newer one.
                     Ok(Found::Login(tokens)) => Ok(tokens),

@@ -77,6 +77,28 @@ impl Account {
         self.seat.change(|account| account.rest = Some(Rest { since, until: resets_at }));
     }
 
+    /// It rested when a process before us ended. A calendar that was set meanwhile can shorten the rest; it can't make
+    /// it longer than it was to be.
+    pub(crate) fn rest_again(&self, rest: Rest) {
+        let Some(until) = rest.until else { return };
+        let now = self.now();
+        let left = (until.saturating_sub(now)).min(until.saturating_sub(rest.since));
+        let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else { return };
+        let plan = self.seat.view().and_then(|view| view.plan);
+        let tried = Instant::now();
+        let limit = Limit {
+            failure: Failure::AccountLimit { resets_at: Some(until), plan, others: 0 },
+            resets_at: Some(until),
+            ends: tried + Duration::from_secs(left).min(LONGEST),
+            tried,
+            asked: None,
+        };
+        self.resting.with(|resting| {
+            resting.get_or_insert(limit);
+        });
+        self.seat.change(|account| account.rest = Some(rest));
+    }
+
     /// There is room again, or the user wants to try.
     pub(crate) fn lift(&self) {
         if self.resting.with(Option::take).is_some() {

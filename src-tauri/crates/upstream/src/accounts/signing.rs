@@ -36,16 +36,14 @@ pub(crate) struct Removed {
 impl Accounts {
     /// Keeps a new login of our own, or a key.
     pub(crate) async fn sign_in(&self, login: NewLogin) -> Result<Added, AccountProblem> {
+        let held = self.hold(&login.id()).await?;
         let before = self.listed(&login.id()).await?;
         let mut superseded = None;
-        let mut held = None;
         if let Some(before) = &before {
-            // Whoever renews the old login now would put its successor in the place of the new one.
-            held = Some(before.lock().await.map_err(failed)?);
             // A login that can't be read can't be ended either; that must not keep the new one out.
             superseded = before.read(true).await.ok().and_then(|tokens| tokens.refresh_token.clone());
         }
-        let id = self.add(login).await?;
+        let id = self.add_held(login).await?;
         drop(held);
         Ok(Added { account: self.shown(&id)?, replaced: before.is_some(), superseded })
     }
@@ -68,7 +66,7 @@ impl Accounts {
         let held = account.lock().await.ok();
         let tokens = account.read(true).await.ok();
         let view = self.shown(&id)?;
-        self.remove(id.as_str()).await?;
+        self.remove_held(id.as_str()).await?;
         drop(held);
         let codex = match &account.source {
             Source::Linked(codex) => Some(Arc::clone(codex)),

@@ -359,6 +359,68 @@ async fn an_own_login_wins_and_is_renewed_through_its_store() {
     }
 }
 
+#[tokio::test]
+async fn whoever_signs_in_or_out_while_another_process_renews_has_the_last_word() {
+    /// What the other process does.
+    enum Does {
+        SignsIn,
+        RemovesAndAdds,
+        Removes,
+    }
+    for (does, kept) in
+        [(Does::SignsIn, Some("rt_9")), (Does::RemovesAndAdds, Some("rt_9")), (Does::Removes, None)]
+    {
+        let issuer = Server::start(|_, _| {
+            let tokens = json!({"access_token": access("renewed", 864_000), "refresh_token": "rt_2"});
+            let mut steps = vec![Step::Pause(Duration::from_millis(400))];
+            steps.extend(json_answer(200, &tokens.to_string()));
+            steps
+        })
+        .await;
+        let house = house(&issuer.url, TokenStoreKind::File);
+        let id = house.own(&access("own", 100), "rt_1").await;
+        let account = house.account().await;
+        let renewing = tokio::spawn(async move { account.usable().await });
+        while issuer.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let other = accounts(house._home.path(), &issuer.url, TokenStoreKind::File);
+        let anew = own_login(&access("anew", 864_000), "rt_9");
+        match does {
+            Does::SignsIn => {
+                let added = other.sign_in(anew).await.unwrap();
+                assert_eq!(added.superseded, Some(Secret::new("rt_2")), "the newest is what must be ended");
+            }
+            Does::RemovesAndAdds => {
+                other.remove("own@example.com").await.unwrap();
+                other.add(anew).await.unwrap();
+            }
+            Does::Removes => {
+                other.remove("own@example.com").await.unwrap();
+            }
+        }
+        assert_eq!(renewing.await.unwrap().unwrap().refresh, Some(Secret::new("rt_2")));
+        let stored = house.accounts.store.load(id.as_str()).unwrap();
+        let stored = stored.map(|text| serde_json::from_str::<Tokens>(text.expose()).unwrap());
+        assert_eq!(stored.and_then(|tokens| tokens.refresh_token), kept.map(Secret::new));
+        let listed = other.look().await.accounts.iter().any(|account| account.id == id);
+        assert_eq!(listed, kept.is_some());
+        assert!(!house._home.path().join(format!("state/account-{id}.renewal")).exists());
+    }
+}
+
+#[tokio::test]
+async fn what_a_renewal_left_behind_goes_with_its_account() {
+    let issuer = Server::start(|_, _| json_answer(503, "{}")).await;
+    let house = house(&issuer.url, TokenStoreKind::File);
+    let id = house.own(&access("own", 100), "rt_1").await;
+    house.usable().await.unwrap();
+    let mark = house._home.path().join(format!("state/account-{id}.renewal"));
+    assert!(mark.exists(), "nobody knows what became of the token");
+    house.accounts.remove("1").await.unwrap();
+    assert!(!mark.exists());
+}
+
 /// A store whose writing can be made to fail.
 #[derive(Debug, Default)]
 struct Moody {
@@ -531,6 +593,34 @@ async fn a_clock_that_was_set_back_costs_one_refused_request() {
     assert_eq!(house.account().await.recover(&credential).await.unwrap(), Recovered::Renewed);
     assert_eq!(issuer.requests().len(), 1);
     assert_ne!(house.usable().await.unwrap().access, credential.access);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rest_of_a_process_before_ends_when_it_was_to_end_whatever_the_calendar_says() {
+    let house = house("http://127.0.0.1:1", TokenStoreKind::Memory);
+    house.own(&access("own", 864_000), "rt_1").await;
+    let account = house.account().await;
+    let now = Timestamp::now().as_second();
+    for rest in [
+        Rest { since: now - 500, until: Some(now) },
+        Rest { since: now, until: None },
+        Rest { since: now + 900, until: Some(now + 600) },
+    ] {
+        account.rest_again(rest);
+        assert!(account.rests().is_none(), "{rest:?}");
+        assert_eq!(house.look().await.rest, None);
+    }
+    // The first was told in time, the second by a clock that has been set back by weeks since.
+    for (since, until) in [(now - 100, now + 600), (now + 2_000_000, now + 2_000_600)] {
+        account.rest_again(Rest { since, until: Some(until) });
+        assert!(
+            matches!(account.rests(), Some(Failure::AccountLimit { resets_at, .. }) if resets_at == Some(until))
+        );
+        assert_eq!(house.look().await.rest, Some(Rest { since, until: Some(until) }));
+        tokio::time::advance(Duration::from_secs(601)).await;
+        assert!(account.rests().is_none());
+        assert_eq!(house.look().await.rest, None);
+    }
 }
 
 #[tokio::test]

@@ -8,13 +8,16 @@ use std::sync::Arc;
 
 use super::Accounts;
 use super::codex_auth::{CodexAuth, Found};
+use super::journal::Journal;
 use super::jwt::Claims;
 use super::list::{Entry, Index};
 use super::own::Own;
 use super::problem::AccountProblem;
+use super::renew::LOCK_LIMIT;
 use super::secret::Secret;
 use super::tokens::{Credential, Tokens};
 use super::view::{AccountId, AccountKind};
+use crate::files::{self, Lock};
 
 /// A login that was just made, or a key that was just given.
 #[derive(Debug, Clone)]
@@ -64,6 +67,23 @@ impl Accounts {
     /// Keeps a new login, last in the order; one of the same account is replaced where it stands. If the Codex CLI's
     /// login was used without being in the list, the new one takes its place.
     pub(crate) async fn add(&self, login: NewLogin) -> Result<AccountId, AccountProblem> {
+        let _held = self.hold(&login.id()).await?;
+        self.add_held(login).await
+    }
+
+    /// The lock of an own account or a key, listed or not: whoever renews it just now comes to an end first, or would
+    /// put its tokens in the place of what is done now.
+    pub(super) async fn hold(&self, id: &AccountId) -> Result<Lock, AccountProblem> {
+        files::create_private_directory(self.list.directory())
+            .map_err(|error| AccountProblem::Failed(error.to_string()))?;
+        let own = Own::new(id.clone(), Arc::clone(&self.list), Arc::clone(&self.store));
+        own.lock(LOCK_LIMIT).await.map_err(|error| {
+            AccountProblem::Failed(format!("another Dragoman is busy with this account ({error}); try again"))
+        })
+    }
+
+    /// The same; the account's lock is held.
+    pub(super) async fn add_held(&self, login: NewLogin) -> Result<AccountId, AccountProblem> {
         let (id, kind) = (login.id(), login.kind);
         let read = Credential::of(&login.tokens, &id, login.kind);
         let label = read.email.or_else(|| (login.kind == AccountKind::ApiKey).then(|| hint(&login.tokens)));
@@ -149,6 +169,14 @@ impl Accounts {
 
     /// Forgets the account: its tokens and its place in the list. A linked login stays the Codex CLI's.
     pub(crate) async fn remove(&self, words: &str) -> Result<AccountId, AccountProblem> {
+        let account = self.find(words).await?;
+        // A renewal takes less time than the lock's limit; a lock that can't be had must not keep anybody in.
+        let _held = self.hold(account.id()).await.ok();
+        self.remove_held(account.id().as_str()).await
+    }
+
+    /// The same; the account's lock is held, if it could be had.
+    pub(super) async fn remove_held(&self, words: &str) -> Result<AccountId, AccountProblem> {
         let (list, store, words) = (Arc::clone(&self.list), Arc::clone(&self.store), words.to_owned());
         let id = self
             .run(move || {
@@ -167,6 +195,7 @@ impl Accounts {
                 })?;
                 if matches!(entry.kind, AccountKind::Own | AccountKind::ApiKey) {
                     store.remove(entry.id.as_str())?;
+                    Journal::new(list.directory(), &entry.id).close();
                 }
                 Ok(entry.id)
             })

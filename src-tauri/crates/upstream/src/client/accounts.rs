@@ -51,6 +51,11 @@ impl Client {
         self.account().limits
     }
 
+    /// The limits of this account, as last read; none if it is not there any more.
+    pub fn limits_of(&self, account: &AccountId) -> Limits {
+        self.accounts().get(account).map(|account| account.limits.clone()).unwrap_or_default()
+    }
+
     /// Reads the usage page of every account now, and tells for each that could not be read why.
     pub async fn refresh_limits(&self) -> Vec<(AccountId, String)> {
         match &self.backend {
@@ -108,7 +113,11 @@ impl Client {
 
     /// Lets an account that rests be tried at once.
     pub async fn retry_account(&self, words: &str) -> Result<AccountId, AccountProblem> {
-        self.room()?.retry(words).await
+        let id = self.room()?.retry(words).await?;
+        if let Backend::ChatGpt(codex) = &self.backend {
+            codex.kept.lifted(&id).await;
+        }
+        Ok(id)
     }
 
     /// From now on nobody but this account answers in this session, paused and resting included.

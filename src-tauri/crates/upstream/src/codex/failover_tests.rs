@@ -149,7 +149,7 @@ async fn when_all_rest_the_earliest_reset_is_told_and_nobody_is_asked_again() {
     }
     let earliest = Timestamp::now().as_second() + 1800;
     for number in 0..4 {
-        let Failure::AccountLimit { resets_at: Some(at), .. } =
+        let Failure::AccountLimit { resets_at: Some(at), others: 2, .. } =
             ask(&house, &number.to_string()).await.unwrap_err()
         else {
             panic!()
@@ -315,7 +315,7 @@ async fn a_pinned_session_is_answered_by_that_account_or_by_nobody() {
     house.client.pin_account("test", "2").await.unwrap();
     ask(&house, "test").await.unwrap();
     backend.script("two", |_| full(60));
-    assert!(matches!(ask(&house, "test").await.unwrap_err(), Failure::AccountLimit { .. }));
+    assert!(matches!(ask(&house, "test").await.unwrap_err(), Failure::AccountLimit { others: 0, .. }));
     assert_eq!(backend.asked(), ["two", "two"]);
 }
 

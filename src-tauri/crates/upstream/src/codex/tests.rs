@@ -323,7 +323,7 @@ async fn an_account_limit_is_answered_locally_until_it_ends_or_is_lifted() {
     let headers = "x-codex-primary-used-percent: 100\r\nx-codex-primary-window-minutes: 300\r\n";
     let server = server(vec![answer(429, headers, &full.to_string()), good()]).await;
     let house = house(&server.url, |_| ()).await;
-    let limit = Failure::AccountLimit { resets_at: Some(at), plan: Some("plus".into()) };
+    let limit = Failure::AccountLimit { resets_at: Some(at), plan: Some("plus".into()), others: 0 };
     for _ in 0..5 {
         assert_eq!(house.ask("a").await.unwrap_err(), limit);
     }

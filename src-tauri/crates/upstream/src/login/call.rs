@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use dragoman_protocol::openai::error::looks_like_html;
+use jiff::Timestamp;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::error::{LoginError, Step};
+use super::error::{LoginError, Off, Step};
 use crate::accounts::error_code;
 use crate::http::{Http, unreachable};
 
@@ -30,13 +31,27 @@ pub(super) enum Trouble {
     Offline(String),
     /// It does not want to.
     #[error("refused with status {status}")]
-    Refused { status: u16, code: Option<String> },
+    Refused {
+        status: u16,
+        code: Option<String>,
+        /// So many seconds our clock is fast (negative: slow), if that is so much that it may be why.
+        clock: Option<i64>,
+    },
     /// It can't.
     #[error("status {0}")]
     Server(u16),
     /// It said something else.
     #[error("unreadable")]
     Unreadable,
+}
+
+/// A clock that is wrong by less than this harms nobody: tokens are renewed five minutes before their end.
+pub(super) const SKEW: i64 = 300;
+
+/// How a refusal of the code reads: `status 400, invalid_grant`.
+pub(super) fn refusal(status: u16, code: Option<String>, clock: Option<i64>) -> LoginError {
+    let code = code.map(|code| format!(", {code}")).unwrap_or_default();
+    LoginError::CodeRefused { words: format!("status {status}{code}"), clock: clock.map(Off) }
 }
 
 impl Trouble {
@@ -84,6 +99,10 @@ impl Answered {
                 Err(Trouble::Refused {
                     status: self.status,
                     code: error_code(&self.body).map(|code| clean(&code)),
+                    clock: self
+                        .date
+                        .map(|date| Timestamp::now().as_second() - date)
+                        .filter(|off| off.abs() > SKEW),
                 })
             }
             status => Err(Trouble::Server(status)),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::Desk;
-use super::call::{self, Trouble};
+use super::call::{self, Trouble, refusal};
 use super::error::{LoginError, Step};
 use super::oauth::{self, Issued};
 use super::progress::{LoginStep, Progress};
@@ -111,10 +111,7 @@ async fn entered(
             Err(trouble @ (Trouble::Offline(_) | Trouble::Server(_))) => {
                 last = Some(trouble.at(Step::DevicePoll))
             }
-            Err(Trouble::Refused { status, code }) => {
-                let code = code.map(|code| format!(", {code}")).unwrap_or_default();
-                return Err(LoginError::CodeRefused { words: format!("status {status}{code}") });
-            }
+            Err(Trouble::Refused { status, code, clock }) => return Err(refusal(status, code, clock)),
             Err(trouble @ Trouble::Unreadable) => return Err(trouble.at(Step::DevicePoll)),
         }
     }

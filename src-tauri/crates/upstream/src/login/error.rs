@@ -76,12 +76,15 @@ pub enum LoginError {
     DeviceDisabled,
     /// The code did not get tokens.
     #[error(
-        "The sign-in server did not accept the sign-in code ({words}). A code works once and for a few minutes: run \
-         `dragoman login` again."
+        "The sign-in server did not accept the sign-in code ({words}). {}A code works once and for a few minutes: run \
+         `dragoman login` again.",
+        clock.map(|off| format!("This computer's clock is {off}, which may be why: set it first. ")).unwrap_or_default()
     )]
     CodeRefused {
         /// Status and code.
         words: String,
+        /// How wrong our clock is, if it is.
+        clock: Option<Off>,
     },
     /// 5xx, 429 or a web page.
     #[error(
@@ -113,8 +116,8 @@ pub enum LoginError {
     },
     /// The tokens are of no use by this computer's clock.
     #[error(
-        "This computer's clock seems to be {} {}, so the new login would be of no use. Set the clock and sign in again.",
-        minutes(*seconds), if *seconds > 0 { "fast" } else { "slow" }
+        "This computer's clock seems to be {0}, so the new login would be of no use. Set the clock and sign in again.",
+        Off(*seconds)
     )]
     Clock {
         /// How much it is fast; negative: slow.
@@ -245,13 +248,20 @@ impl std::fmt::Display for Step {
     }
 }
 
-fn minutes(seconds: i64) -> String {
-    match seconds.unsigned_abs() / 60 {
-        minutes @ 0..=119 => format!("{minutes} min"),
-        minutes => match minutes / 60 {
-            hours @ 0..=47 => format!("{hours} h"),
-            hours => format!("{} days", hours / 24),
-        },
+/// How much a clock is fast (negative: slow), in seconds; shown in the unit that fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Off(pub i64);
+
+impl std::fmt::Display for Off {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.unsigned_abs() / 60 {
+            minutes @ 0..=119 => write!(f, "{minutes} min")?,
+            minutes => match minutes / 60 {
+                hours @ 0..=47 => write!(f, "{hours} h")?,
+                hours => write!(f, "{} days", hours / 24)?,
+            },
+        }
+        f.write_str(if self.0 > 0 { " fast" } else { " slow" })
     }
 }
 
@@ -310,6 +320,9 @@ mod tests {
         assert!(words(7 * 60).contains("7 min fast"), "{}", words(420));
         assert!(words(-3 * 3600).contains("3 h slow"));
         assert!(words(-11 * 86_400).contains("11 days slow"));
+        let refused = |clock| LoginError::CodeRefused { words: "status 400".into(), clock }.to_string();
+        assert!(!refused(None).contains("clock"), "{}", refused(None));
+        assert!(refused(Some(Off(7200))).contains("clock is 2 h fast, which may be why"));
     }
 
     #[test]

@@ -3,14 +3,12 @@
 use jiff::Timestamp;
 
 use super::Desk;
+use super::call::SKEW;
 use super::error::LoginError;
 use super::oauth::Issued;
 use super::progress::SignedIn;
 use super::revoke::revoke;
 use crate::accounts::{AccountKind, Claims, NewLogin, Secret};
-
-/// A clock that is wrong by less than this harms nobody: tokens are renewed five minutes before their end.
-const SKEW: i64 = 300;
 
 /// What is to be kept.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use self::browser::Visit;
-pub use self::error::{LoginError, Step};
+pub use self::error::{LoginError, Off, Step};
 use self::keep::New;
 pub use self::progress::{LoginStep, NotAccepted, Progress, SignedIn};
 pub use self::revoke::{Revoked, SignedOut};

@@ -17,7 +17,7 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 
 use super::Desk;
-use super::call::{self, Trouble};
+use super::call::{self, Trouble, refusal};
 use super::error::{LoginError, Step};
 use crate::accounts::{CLIENT_ID, Secret};
 use crate::http::{Http, join};
@@ -195,9 +195,7 @@ async fn exchange(
         .request_async(&post)
         .await;
     let answer = tokens.map_err(|error| match error {
-        RequestTokenError::Request(Trouble::Refused { status, code }) => LoginError::CodeRefused {
-            words: code.map_or_else(|| format!("status {status}"), |code| format!("status {status}, {code}")),
-        },
+        RequestTokenError::Request(Trouble::Refused { status, code, clock }) => refusal(status, code, clock),
         RequestTokenError::Request(trouble) => trouble.at(Step::Exchange),
         // What could not be parsed may hold a token: not kept.
         RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {

@@ -134,3 +134,65 @@ async fn what_was_read_is_there_after_a_restart_and_holds_no_address() {
     let third = house(&server.url, |config| config.cache_dir.clone_from(&cache)).await;
     assert_eq!(third.client.limits().windows, [], "a broken cache is no cache");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_account_at_its_limit_rests_after_a_restart_too() {
+    let (server, first) = limited(|_| page(100)).await;
+    assert!(matches!(first.ask("a").await.unwrap_err(), Failure::AccountLimit { .. }));
+    let rest = first.client.account().rest;
+    assert!(rest.is_some());
+    settle().await;
+    tokio::time::advance(2 * KEEP_AFTER).await;
+    settle().await;
+    first.client.shutdown().await;
+    let cache = first.home.path().join("cache");
+    let again = || async {
+        house(&server.url, |config| {
+            config.cache_dir.clone_from(&cache);
+            config.state_dir = first.home.path().join("state");
+            config.codex_home = Some(first.home.path().join("codex"));
+        })
+        .await
+    };
+    let posts = || server.to("/codex/responses").len();
+    let second = again().await;
+    assert_eq!(second.client.account().rest, rest);
+    assert!(matches!(second.ask("b").await.unwrap_err(), Failure::AccountLimit { .. }));
+    assert_eq!((posts(), asked(&server)), (1, 1), "the page is asked, the model is not");
+    tokio::time::advance(5 * MINUTE).await;
+    settle().await;
+    assert_eq!(asked(&server), 2, "and the page again, as long as it rests");
+    // A process that knows of no rest leaves the other's alone; the user's wish ends it for all that come later.
+    second.client.refresh_limits().await;
+    second.client.shutdown().await;
+    let third = again().await;
+    assert_eq!(third.client.account().rest, rest);
+    third.client.retry_account("1").await.unwrap();
+    third.client.shutdown().await;
+    let fourth = again().await;
+    assert_eq!(fourth.client.account().rest, None);
+    fourth.ask("c").await.unwrap();
+    assert_eq!(posts(), 2);
+    let kept = std::fs::read_to_string(cache.join("limits.json")).unwrap();
+    assert!(!kept.contains("rest"), "{kept}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_processes_keep_each_others_rests_and_a_lifted_one_is_gone() {
+    let (server, first) = limited(|number| page(if number < 2 { 100 } else { 1 })).await;
+    let cache = first.home.path().join("cache");
+    let other = house(&server.url, |config| {
+        config.cache_dir.clone_from(&cache);
+        config.codex_home = Some(first.home.path().join("codex"));
+    })
+    .await;
+    first.ask("a").await.unwrap_err();
+    first.client.refresh_limits().await;
+    let rests = || std::fs::read_to_string(cache.join("limits.json")).unwrap().contains("until");
+    assert!(rests());
+    other.client.refresh_limits().await;
+    assert!(rests(), "the other one knew nothing of it");
+    first.client.refresh_limits().await;
+    assert_eq!(first.client.account().rest, None, "lifted");
+    assert!(!rests());
+}
