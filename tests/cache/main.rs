@@ -34,19 +34,12 @@ fn prefixes(name: &str, dialect: Dialect, late_tools: bool) -> Vec<Prefix> {
     let translated = bodies.iter().map(|body| {
         let request = MessagesRequest::parse(body).unwrap();
         tools.observe(&request);
+        let (originals, stale) = (Originals::new(), StaleReasoning::new());
         let context = Context {
-            route: &route,
-            dialect,
             account: "0011aabb",
-            reasoning: true,
-            stale: &StaleReasoning::new(),
-            instructions: false,
             late_tools,
-            serial_tools: None,
             thread: "thread",
-            tools: &tools,
-            originals: &Originals::new(),
-            searched: None,
+            ..Context::new(&route, &tools, &originals, &stale)
         };
         let translated = messages_to_responses(&request, context).unwrap();
         serde_json::from_slice(&translated.request.to_body(body.len()).unwrap()).unwrap()

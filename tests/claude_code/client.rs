@@ -67,9 +67,17 @@ impl Desk {
 
     /// With a Dragoman launched in another way.
     pub(crate) async fn with(model: Option<&'static str>, change: impl FnOnce(Launch) -> Launch) -> Self {
+        Self::before(FakeChatGpt::start(), model, change).await
+    }
+
+    /// With a backend that was prepared.
+    pub(crate) async fn before(
+        fake: FakeChatGpt,
+        model: Option<&'static str>,
+        change: impl FnOnce(Launch) -> Launch,
+    ) -> Self {
         claude();
         let seat = SEATS.acquire().await.unwrap();
-        let fake = FakeChatGpt::start();
         let dragoman = change(Launch::beside(&fake)).start().await;
         let directory = tempfile::Builder::new().prefix("claude-test-").tempdir().unwrap();
         let desk = Self { fake, dragoman, directory, model, session: support::uuid(), _seat: seat };

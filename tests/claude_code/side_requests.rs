@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use support::fake::Rule;
+use support::fake::{FakeChatGpt, Reply, Rule, lite_catalog};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::client::Desk;
@@ -50,6 +50,30 @@ async fn web_search() {
 #[tokio::test]
 async fn web_search_with_a_classic_model() {
     web_search_finds(Desk::for_model("gpt-5.5").await).await;
+}
+
+/// No model of the account has a search of its own: the backend's search endpoint is asked.
+#[tokio::test]
+async fn web_search_by_the_search_endpoint() {
+    let fake = FakeChatGpt::start();
+    fake.serve_catalog(lite_catalog());
+    let page = json!({ "output": "1. [Tauri 2.0](https://tauri.app/)\nA framework." });
+    fake.reply("/backend-api/codex/alpha/search", [Reply::json(200, &page)]);
+    let desk = Desk::before(fake, None, |launch| launch).await;
+    desk.script([
+        Rule::main("call").tool("WebSearch", json!({ "query": "rust tauri" })),
+        Rule::any("ask").when_tool("web_search").tool("web_search", json!({ "query": "tauri framework" })),
+        Rule::any("answer")
+            .when_output("https://tauri.app/")
+            .when_tool("web_search")
+            .text("Tauri is a framework."),
+        Rule::main("end").text("Found: {{last_output}}"),
+    ]);
+    let outcome = desk.claude("search").outcome().await;
+    outcome.assert_says("https://tauri.app/");
+    assert!(outcome.text().contains("Tauri is a framework."), "{}", outcome.text());
+    desk.fake.only("answer");
+    desk.fake.assert_content();
 }
 
 #[tokio::test]

@@ -31,14 +31,6 @@ pub(crate) fn run(case: &Case, update: bool) -> Result<(), String> {
     })
 }
 
-/// A catalog without the classic dialect.
-fn lite_only(mut catalog: serde_json::Value) -> serde_json::Value {
-    if let Some(models) = catalog["models"].as_array_mut() {
-        models.retain(|model| model["use_responses_lite"] == true);
-    }
-    catalog
-}
-
 struct Runner<'a> {
     case: &'a Case,
     update: bool,
@@ -65,7 +57,7 @@ impl<'a> Runner<'a> {
             Launch::signed_out(upstream.fake())
         };
         if case.catalog == Catalog::Lite {
-            upstream.fake().serve_catalog(lite_only(support::fake::catalog()));
+            upstream.fake().serve_catalog(support::fake::lite_catalog());
         }
         if let Some(code) = &case.refresh_error {
             upstream.fake().fail_refresh(401, code.clone().leak());

@@ -100,19 +100,11 @@ pub(crate) fn translated(
     route.verbosity = Some("low".to_owned());
     let mut tools = ToolOrder::default();
     tools.observe(request);
+    let (originals, stale) = (Originals::new(), StaleReasoning::new());
     let context = Context {
-        route: &route,
-        dialect,
         account: requests::ACCOUNT,
-        reasoning: true,
-        stale: &StaleReasoning::new(),
-        instructions: false,
-        late_tools: true,
-        serial_tools: None,
         thread: "5e551014-c0de-4aaa-8bbb-0123456789ab",
-        tools: &tools,
-        originals: &Originals::new(),
-        searched: None,
+        ..Context::new(&route, &tools, &originals, &stale)
     };
     let once = || match messages_to_responses(request, context) {
         Ok(translated) => {

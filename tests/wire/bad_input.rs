@@ -1,5 +1,7 @@
 //! Malformed requests: each gets an Anthropic error that names the field, and nothing of it is forwarded.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::fake::{FakeChatGpt, Rule};
 use support::{Dragoman, Launch, message};
@@ -122,6 +124,29 @@ async fn a_body_of_a_hundred_megabytes_is_too_large() {
     fake.script([Rule::any("a").text("fine")]);
     let large = dragoman.messages(&message(&"word ".repeat(5 << 20))).send().await;
     assert_eq!(large.status, 200, "25 MB are fine: {}", large.text());
+}
+
+/// Most large bodies are screenshots (R70): all of them arrive, byte for byte.
+#[tokio::test]
+async fn twenty_five_megabytes_of_pictures_arrive() {
+    let fake = FakeChatGpt::start();
+    let dragoman = Dragoman::start(&fake).await;
+    let pictures: Vec<String> =
+        (0..9).map(|n| STANDARD.encode(support::files::png(1000, 700, [n, 0, 128]))).collect();
+    let blocks = pictures.iter().map(|data| {
+        json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": data } })
+    });
+    let mut body = message("");
+    body["messages"][0]["content"] = blocks.collect();
+    assert!(body.to_string().len() > 25_000_000, "{}", body.to_string().len());
+    fake.script([Rule::any("a").text("nine pictures")]);
+    let answer = dragoman.messages(&body).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let sent = fake.only("a").body.to_string();
+    for data in &pictures {
+        assert!(sent.contains(&format!("data:image/png;base64,{data}")));
+    }
+    fake.assert_content();
 }
 
 #[tokio::test]

@@ -7,6 +7,15 @@ use crate::credentials::{EMAIL, now};
 /// The entity tag of the catalog.
 pub const ETAG: &str = "W/\"fake-catalog-1\"";
 
+/// The same without the classic dialect: no model in it has a search of its own.
+pub fn lite_catalog() -> Value {
+    let mut catalog = catalog();
+    if let Some(models) = catalog["models"].as_array_mut() {
+        models.retain(|model| model["use_responses_lite"] == true);
+    }
+    catalog
+}
+
 /// A catalog with models of both dialects, shaped like the real one and, like it, not sorted.
 pub fn catalog() -> Value {
     fn lite<'a>(slug: &'a str, name: &'a str, priority: u64) -> Entry<'a> {
@@ -50,6 +59,14 @@ impl Entry<'_> {
         }
         let levels: Vec<Value> =
             efforts.iter().map(|effort| json!({ "effort": effort, "description": effort })).collect();
+        // As in the real one, the preview models have one speed only.
+        let (speeds, tiers) = if self.hidden {
+            (json!([]), json!([]))
+        } else {
+            let tier =
+                json!({ "id": "priority", "name": "Fast", "description": "2x speed, increased usage" });
+            (json!(["fast"]), json!([tier]))
+        };
         json!({
             "slug": self.slug,
             "display_name": self.name,
@@ -60,8 +77,8 @@ impl Entry<'_> {
             "visibility": if self.hidden { "hide" } else { "list" },
             "supported_in_api": true,
             "priority": self.priority,
-            "additional_speed_tiers": ["fast"],
-            "service_tiers": [{ "id": "priority", "name": "Fast", "description": "2x speed, increased usage" }],
+            "additional_speed_tiers": speeds,
+            "service_tiers": tiers,
             "availability_nux": null,
             "upgrade": null,
             "base_instructions": "You are Codex.",

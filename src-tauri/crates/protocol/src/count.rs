@@ -244,10 +244,18 @@ mod tests {
     #[test]
     fn known_counts() {
         let counter = Counter::load();
-        // o200k_base; 512 for 4,096 × "a" is case S61.
-        for (text, tokens) in
-            [("", 0), ("hello world", 2), ("<|endoftext|>", 7), ("a".repeat(4096).as_str(), 512)]
-        {
+        // As js-tiktoken 1.0.21 (npm) counts them with its own copy of o200k_base; 512 is case S61.
+        for (text, tokens) in [
+            ("", 0),
+            ("hello world", 2),
+            ("<|endoftext|>", 7),
+            ("a".repeat(4096).as_str(), 512),
+            ("世界，你好！今天的天气很好。", 9),
+            ("日本語のテキストを数えます。", 11),
+            ("한국어 문장도 셉니다.", 9),
+            ("fn main() { println!(\"héllo 🦀\"); }", 13),
+            (r#"{"type":"object","properties":{"file_path":{"type":"string"}}}"#, 15),
+        ] {
             assert_eq!(counter.text(text), tokens, "{:.20}", text);
         }
     }

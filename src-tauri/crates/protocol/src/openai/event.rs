@@ -93,7 +93,12 @@ pub enum Event<'a> {
     /// `response.incomplete`.
     Incomplete(Response<'a>),
     /// `response.failed`, or a top-level `error`.
-    Failed(WireError<'a>),
+    Failed {
+        /// Why.
+        error: WireError<'a>,
+        /// The HTTP status that it would have had, where it is told (`upstream.md` §d.3).
+        status: Option<u16>,
+    },
     /// `codex.rate_limits`, whole.
     RateLimits(&'a str),
     /// Events that repeat what others tell: parts added or done, search progress, annotations, metadata.
@@ -193,6 +198,8 @@ struct Members<'a> {
     response: Option<&'a RawValue>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
+    #[serde(borrow, default, alias = "status_code")]
+    status: Option<&'a RawValue>,
 }
 
 impl<'a> Event<'a> {
@@ -219,7 +226,7 @@ impl<'a> Event<'a> {
             | Self::Completed(_)
             | Self::Incomplete(_) => true,
             Self::Lifecycle
-            | Self::Failed(_)
+            | Self::Failed { .. }
             | Self::RateLimits(_)
             | Self::Progress
             | Self::Unknown { .. } => false,
@@ -229,8 +236,8 @@ impl<'a> Event<'a> {
     /// What went wrong, if this event says that something did. `now` is unix seconds.
     pub fn failure(&self, now: i64) -> Option<Failure> {
         match self {
-            Self::Failed(error) => {
-                Some(classify(error, Circumstances { status: None, retry_after: None, now }))
+            Self::Failed { error, status } => {
+                Some(classify(error, Circumstances { status: *status, retry_after: None, now }))
             }
             _ => None,
         }
@@ -279,15 +286,17 @@ impl<'a> Members<'a> {
             "response.incomplete" => Event::Incomplete(object(self.response)?),
             "response.failed" => {
                 let response: Response<'a> = object(self.response)?;
-                Event::Failed(response.error.unwrap_or_default())
+                Event::Failed { error: response.error.unwrap_or_default(), status: None }
             }
             // Nested, or flat (`code` and `message` beside `type`): both are in use.
             "error" => match self.error {
-                Some(error) if error.get().starts_with('{') => Event::Failed(object(Some(error))?),
+                Some(error) if error.get().starts_with('{') => {
+                    Event::Failed { error: object(Some(error))?, status: status(self.status) }
+                }
                 _ => {
                     let mut flat: WireError<'a> = serde_json::from_str(data)?;
                     flat.kind = None;
-                    Event::Failed(flat)
+                    Event::Failed { error: flat, status: status(self.status) }
                 }
             },
             "codex.rate_limits" => Event::RateLimits(data),
@@ -317,6 +326,11 @@ fn string<'a>(raw: Option<&'a RawValue>) -> Result<JsonStr<'a>, serde_json::Erro
 
 fn object<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<T, serde_json::Error> {
     serde_json::from_str(raw.map_or("null", RawValue::get))
+}
+
+/// A status of an error; anything else that stands there says nothing.
+fn status(raw: Option<&RawValue>) -> Option<u16> {
+    raw?.get().parse().ok().filter(|status| (400..600).contains(status))
 }
 
 fn unreadable(error: &serde_json::Error) -> Failure {
@@ -351,6 +365,29 @@ mod tests {
             let event = Event::parse(data).unwrap();
             assert!(!event.commits());
             assert_eq!(event.failure(0), Some(Failure::Overloaded { message: "m".into() }), "{data}");
+        }
+    }
+
+    #[test]
+    fn an_error_event_may_tell_the_status_that_it_would_have_had() {
+        for (status, expected) in [
+            (r#""status":401"#, Failure::SignIn { message: "m".into() }),
+            (r#""status_code":403"#, Failure::Forbidden { message: "m".into() }),
+            (r#""status":429"#, Failure::RateLimited { after: None, message: "m".into() }),
+            (
+                r#""status":"failed""#,
+                Event::parse(r#"{"type":"error","message":"m"}"#).unwrap().failure(0).unwrap(),
+            ),
+            (
+                r#""status":200"#,
+                Event::parse(r#"{"type":"error","message":"m"}"#).unwrap().failure(0).unwrap(),
+            ),
+        ] {
+            let nested = format!(r#"{{"type":"error",{status},"error":{{"message":"m"}}}}"#);
+            let flat = format!(r#"{{"type":"error",{status},"message":"m"}}"#);
+            for data in [nested, flat] {
+                assert_eq!(Event::parse(&data).unwrap().failure(0).as_ref(), Some(&expected), "{data}");
+            }
         }
     }
 

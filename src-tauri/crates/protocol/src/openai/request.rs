@@ -280,15 +280,15 @@ pub enum Schema<'a> {
     Raw(&'a RawValue),
     /// Rewritten at the top level only.
     Members(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>),
-    /// Made for strict mode.
-    Bridged(Box<RawValue>),
+    /// Rewritten throughout.
+    Rewritten(Box<RawValue>),
 }
 
 impl Serialize for Schema<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Raw(raw) => raw.serialize(serializer),
-            Self::Bridged(raw) => raw.serialize(serializer),
+            Self::Rewritten(raw) => raw.serialize(serializer),
             Self::Members(members) => serializer.collect_map(members.iter().map(|(key, value)| (key, value))),
         }
     }

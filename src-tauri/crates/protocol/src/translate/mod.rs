@@ -13,6 +13,7 @@ mod notes;
 mod notes_tests;
 mod originals;
 mod pairs;
+mod parameters;
 mod parts;
 mod request;
 mod response;

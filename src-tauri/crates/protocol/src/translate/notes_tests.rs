@@ -239,20 +239,9 @@ proptest! {
         let route = Route::to("m", dialect, &[Effort::Low, Effort::High]);
         let body = request.to_string();
         let parsed = MessagesRequest::parse(&body).unwrap();
-        let context = Context {
-            route: &route,
-            dialect,
-            account: "",
-            reasoning: true,
-            stale: &StaleReasoning::new(),
-            instructions: false,
-            late_tools: true,
-            serial_tools: None,
-            searched: None,
-            thread: "",
-            tools: &ToolOrder::default(),
-            originals: &Originals::new(),
-        };
+        let (originals, stale) = (Originals::new(), StaleReasoning::new());
+        let tools = ToolOrder::default();
+        let context = Context::new(&route, &tools, &originals, &stale);
         let translated = messages_to_responses(&parsed, context).unwrap();
         let sent = String::from_utf8(translated.request.to_body(0).unwrap()).unwrap();
         let places: HashSet<&str> = translated.notes.0.iter().map(|note| note.place.as_str()).filter(|place| *place != "messages").collect();

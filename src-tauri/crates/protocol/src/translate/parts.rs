@@ -350,20 +350,9 @@ mod tests {
             { "role": "assistant", "content": [call] }, { "role": "user", "content": [result] },
         ] });
         let route = Route::to("m", Dialect::Lite, &[Effort::Low]);
-        let context = Context {
-            route: &route,
-            dialect: Dialect::Lite,
-            account: "",
-            reasoning: true,
-            stale: &StaleReasoning::new(),
-            instructions: false,
-            late_tools: true,
-            serial_tools: None,
-            thread: "",
-            tools: &ToolOrder::default(),
-            originals: &Originals::new(),
-            searched: None,
-        };
+        let (originals, stale) = (Originals::new(), StaleReasoning::new());
+        let tools = ToolOrder::default();
+        let context = Context::new(&route, &tools, &originals, &stale);
         let text = body.to_string();
         let request = MessagesRequest::parse(&text).unwrap();
         let translated = messages_to_responses(&request, context).unwrap();

@@ -50,6 +50,31 @@ pub struct Context<'a> {
     pub searched: Option<&'a Searched>,
 }
 
+impl<'a> Context<'a> {
+    /// The first try for a thread without a name, to an account without one.
+    pub fn new(
+        route: &'a Route,
+        tools: &'a ToolOrder,
+        originals: &'a Originals,
+        stale: &'a StaleReasoning,
+    ) -> Self {
+        Self {
+            route,
+            dialect: route.dialect,
+            account: "",
+            reasoning: true,
+            stale,
+            instructions: false,
+            late_tools: true,
+            serial_tools: None,
+            thread: "",
+            tools,
+            originals,
+            searched: None,
+        }
+    }
+}
+
 /// The request for the backend, and what must be known when the answer comes.
 #[derive(Debug)]
 pub struct Translated<'a> {

@@ -178,3 +178,27 @@ impl Searched {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasoning_goes_on_only_with_the_account_that_made_it() {
+        let mut searched = Searched::default();
+        for item in [
+            r#"{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"sealed"}"#,
+            r#"{"type":"function_call","id":"fc_1","call_id":"call_1","name":"web_search","arguments":"{}"}"#,
+        ] {
+            searched.heard(&serde_json::from_str(item).unwrap(), "first");
+        }
+        searched.answered("call_1", "found");
+        let kinds = |reasoning, account| {
+            let items = searched.items(reasoning, account);
+            items.map(|item| matches!(item, InputItem::Reasoning { .. })).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(true, "first"), [true, false, false]);
+        assert_eq!(kinds(true, "second"), [false, false], "call and result stay together");
+        assert_eq!(kinds(false, "first"), [false, false]);
+    }
+}

@@ -1,21 +1,17 @@
-//! Tools: names within upstream's limits, schemas it accepts, and an order that keeps the cached prefix.
+//! Tools: names within upstream's limits, and an order that keeps the cached prefix.
 //!
-//! Not here: the tool loop itself (calls and results are content, `content.rs`).
+//! Not here: schemas (`parameters.rs`), the tool loop itself (calls and results are content, `content.rs`).
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::envelope::short_hash;
 use super::notes::{Notes, What};
+use super::parameters::parameters;
 use crate::anthropic::request::{MessagesRequest, Tool as ClientTool};
 use crate::failure::Failure;
 use crate::json::JsonStr;
-use crate::openai::request::{Schema, SearchFilters, Tool, WebSearch};
+use crate::openai::request::{SearchFilters, Tool, WebSearch};
 
 /// The longest name the backend takes.
 const MAX_NAME: usize = 64;
@@ -219,152 +215,9 @@ pub(super) fn upstream_name<'a>(name: &Cow<'a, str>) -> Cow<'a, str> {
     Cow::Owned(format!("{start}_{}", short_hash(name, 4)))
 }
 
-/// What the backend takes inside a schema, but not at its top.
-const NOT_AT_THE_TOP: [&str; 5] = ["oneOf", "anyOf", "allOf", "enum", "not"];
-
-/// A schema the backend takes: an object schema, without `$schema` (R28, R29). What may not stand at its top comes back
-/// in words, for the description. Everything else stays as it is.
-fn parameters<'a>(
-    schema: Option<&'a RawValue>,
-    t: usize,
-    notes: &mut Notes,
-) -> Result<(Schema<'a>, Option<String>), Failure> {
-    let members = match schema {
-        None => Vec::new(),
-        Some(raw) if raw.get() == "null" => Vec::new(),
-        Some(raw) => {
-            serde_json::from_str::<Members<'a>>(raw.get())
-                .map_err(|error| {
-                    let message = crate::json::without_position(&error);
-                    Failure::invalid(format!("tools.{t}.input_schema"), message)
-                })?
-                .0
-        }
-    };
-    let is = |wanted: &str, accepted: fn(&str) -> bool| {
-        members.iter().any(|(key, value)| key == wanted && accepted(value.get()))
-    };
-    let is_object = is("type", |value| value == "\"object\"");
-    let properties = is("properties", |value| value.starts_with('{'));
-    let unwelcome = |key: &str| {
-        key == "$schema"
-            || (key == "type" && !is_object)
-            || (key == "properties" && !properties)
-            || NOT_AT_THE_TOP.contains(&key)
-    };
-    if let Some(raw) = schema
-        && is_object
-        && properties
-        && !members.iter().any(|(key, _)| unwelcome(key))
-    {
-        return Ok((Schema::Raw(raw), None));
-    }
-    for (key, value) in &members {
-        let replaced = match key.as_ref() {
-            "type" => !is_object && value.get() != "null",
-            "properties" => !properties && value.get() != "null",
-            _ => false,
-        };
-        if replaced {
-            let detail = "the input of a tool is an object with described members upstream";
-            notes.add(What::Adjusted, format!("tools.{t}.input_schema.{key}"), detail);
-        }
-    }
-    let mut in_words: Vec<String> = Vec::new();
-    let mut rewritten: Vec<(Cow<'a, str>, Cow<'a, RawValue>)> = Vec::with_capacity(members.len() + 2);
-    if !is_object {
-        rewritten.push((Cow::Borrowed("type"), raw("\"object\"")));
-    }
-    for (key, value) in members {
-        if NOT_AT_THE_TOP.contains(&key.as_ref()) {
-            in_words.push(format!("\"{key}\":{}", value.get()));
-        } else if !unwelcome(&key) {
-            rewritten.push((key, Cow::Borrowed(value)));
-        }
-    }
-    if !properties {
-        rewritten.push((Cow::Borrowed("properties"), raw("{}")));
-    }
-    let rule = (!in_words.is_empty())
-        .then(|| format!("The input must also satisfy this JSON Schema: {{{}}}", in_words.join(",")));
-    Ok((Schema::Members(rewritten), rule))
-}
-
-fn raw<'a>(json: &str) -> Cow<'a, RawValue> {
-    match RawValue::from_string(json.to_owned()) {
-        Ok(raw) => Cow::Owned(raw),
-        Err(_) => Cow::Borrowed(RawValue::NULL),
-    }
-}
-
-/// The members of an object in their order, values untouched.
-pub(super) struct Members<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON Schema object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members<'de>, M::Error> {
-                let mut members = Vec::new();
-                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                    members.push((key, map.next_value()?));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn schema(json: &str) -> String {
-        let raw: &RawValue = serde_json::from_str(json).unwrap();
-        serde_json::to_string(&parameters(Some(raw), 0, &mut Notes::default()).unwrap().0).unwrap()
-    }
-
-    #[test]
-    fn schemas_are_made_acceptable_and_otherwise_left_alone() {
-        for (before, after) in [
-            (r#"{}"#, r#"{"type":"object","properties":{}}"#),
-            (r#"null"#, r#"{"type":"object","properties":{}}"#),
-            (r#"{"type":"object"}"#, r#"{"type":"object","properties":{}}"#),
-            (
-                r#"{"$schema":"x","type":"object","properties":{"b":{},"a":{"pattern":"^\\d"}},"required":["a"]}"#,
-                r#"{"type":"object","properties":{"b":{},"a":{"pattern":"^\\d"}},"required":["a"]}"#,
-            ),
-            (
-                r#"{"type":"object", "properties":{}, "$defs":{"x":1}}"#,
-                r#"{"type":"object", "properties":{}, "$defs":{"x":1}}"#,
-            ),
-            (r#"{"type":"object","properties":null}"#, r#"{"type":"object","properties":{}}"#),
-            (
-                r#"{"type":"object","properties":{"a":{}},"anyOf":[{"required":["a"]}],"title":"t"}"#,
-                r#"{"type":"object","properties":{"a":{}},"title":"t"}"#,
-            ),
-        ] {
-            assert_eq!(schema(before), after, "{before}");
-        }
-    }
-
-    #[test]
-    fn what_may_not_stand_at_the_top_of_a_schema_is_said_in_words() {
-        let raw: &RawValue =
-            serde_json::from_str(r#"{"anyOf":[{"required":["a"]}],"type":"object","not":{}}"#).unwrap();
-        let (_, rule) = parameters(Some(raw), 0, &mut Notes::default()).unwrap();
-        assert_eq!(
-            rule.as_deref(),
-            Some(r#"The input must also satisfy this JSON Schema: {"anyOf":[{"required":["a"]}],"not":{}}"#)
-        );
-    }
 
     #[test]
     fn long_names_with_one_beginning_stay_apart() {

@@ -7,6 +7,7 @@
 //! blocks never overlap, deltas fit their block; no byte lost or doubled; `tool_use` ⇔ a completed call was sent; the
 //! end of input without a terminal event is an error. Not here: time, pings, the HTTP status (proxy).
 
+mod blocks;
 mod cutter;
 #[cfg(test)]
 mod properties;
@@ -30,9 +31,10 @@ use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::event::{Event, Place, Response};
 use crate::openai::item::OutputItem;
+use blocks::Blocks;
 use search::Searches;
 pub use search::{Asked, Found, SearchRules};
-use slot::{Blocks, Kind, Slot};
+use slot::{Kind, Slot};
 
 /// After so many searches in a row the answer is handed over unfinished.
 const MOST_ROUNDS: usize = 16;
@@ -282,14 +284,20 @@ impl ResponsesToMessages {
                 self.items_of(response, sink)?;
                 self.drain(false, sink)?;
                 let why = response.incomplete_details.as_ref().map(|details| details.reason.as_ref());
-                let reason = if why == Some("content_filter") || self.refused {
-                    StopReason::Refusal
-                } else {
-                    StopReason::MaxTokens
+                let reason = match why {
+                    Some("content_filter") => StopReason::Refusal,
+                    _ if self.refused => StopReason::Refusal,
+                    Some("max_output_tokens") => StopReason::MaxTokens,
+                    // Nobody has seen another one. The client must not take the answer for whole.
+                    other => {
+                        let detail = format!("{:?} is told as max_tokens", other.unwrap_or_default());
+                        self.notes.add(What::Adjusted, "response.incomplete_details", detail);
+                        StopReason::MaxTokens
+                    }
                 };
                 self.end(response, reason, sink);
             }
-            Event::Failed(_) => {
+            Event::Failed { .. } => {
                 return Err(event.failure(now).unwrap_or(Failure::Truncated));
             }
             Event::Lifecycle | Event::RateLimits(_) | Event::Progress | Event::Unknown { .. } => {}
@@ -358,6 +366,9 @@ impl ResponsesToMessages {
     ) -> Result<(), Failure> {
         let Some(index) = self.slot(place, item) else { return Ok(()) };
         let slot = &mut self.queue[index];
+        if slot.is_complete() {
+            return Ok(()); // the terminal event repeats what waits here for its turn, or for its search
+        }
         slot.learn(item, &self.answer);
         slot.complete(item, &mut self.searches, &mut self.notes)?;
         if self.answer.search.function.is_some() {

@@ -2,7 +2,7 @@
 //!
 //! Only calls of the tools named here are held back until they are whole; all others stream.
 
-use super::super::tools::Members;
+use super::super::parameters::Members;
 
 /// More white space in a row than any tool wants: the model has lost its thread. In bytes.
 const FLOOD: usize = 8 << 10;

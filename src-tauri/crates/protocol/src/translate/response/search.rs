@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::envelope::short_hash;
-use super::slot::Blocks;
+use super::blocks::Blocks;
 use crate::anthropic::event::{
     BlockStart, Citation, Delta, EmptyObject, SearchContent, SearchError, SearchResult, Sink,
 };

@@ -4,56 +4,14 @@ use super::super::envelope::Envelope;
 use super::super::notes::{Notes, What};
 use super::super::schema::Format;
 use super::Answer;
+use super::blocks::Blocks;
 use super::cutter::Cutter;
 use super::repair::{self, Flood};
 use super::search::{Asked, Search, Searches};
-use crate::anthropic::event::{BlockStart, Citation, Delta, EmptyObject, SearchContent, Sink, StreamEvent};
+use crate::anthropic::event::{BlockStart, Citation, Delta, EmptyObject, SearchContent, Sink};
 use crate::failure::Failure;
 use crate::json::JsonStr;
 use crate::openai::item::{OutputItem, OutputPart};
-
-/// The client's blocks: at most one is open, indices are dense.
-#[derive(Debug, Default)]
-pub(super) struct Blocks {
-    next: usize,
-    open: bool,
-    /// Completed tool calls that went out.
-    pub(super) calls_sent: usize,
-    /// Their ids and arguments, as the model wrote them.
-    pub(super) calls: Vec<(String, String)>,
-    /// The stop sequence that was met: nothing goes out after it.
-    pub(super) met: Option<String>,
-    /// Did any text of the model go out?
-    pub(super) text_sent: bool,
-    /// Bytes of text and arguments sent, for an estimate where the true usage never comes.
-    pub(super) sent: usize,
-}
-
-impl Blocks {
-    pub(super) fn start(&mut self, content_block: BlockStart<'_>, sink: &mut impl Sink) {
-        self.stop(sink);
-        sink.event(StreamEvent::ContentBlockStart { index: self.next, content_block });
-        self.open = true;
-    }
-
-    pub(super) fn delta(&mut self, delta: Delta<'_>, sink: &mut impl Sink) {
-        self.sent += match &delta {
-            Delta::TextDelta { text } => text.raw_len(),
-            Delta::ThinkingDelta { thinking } => thinking.raw_len(),
-            Delta::InputJsonDelta { partial_json } => partial_json.raw_len(),
-            Delta::SignatureDelta { .. } | Delta::CitationsDelta { .. } => 0,
-        };
-        sink.event(StreamEvent::ContentBlockDelta { index: self.next, delta });
-    }
-
-    pub(super) fn stop(&mut self, sink: &mut impl Sink) {
-        if self.open {
-            sink.event(StreamEvent::ContentBlockStop { index: self.next });
-            self.open = false;
-            self.next += 1;
-        }
-    }
-}
 
 /// What an item becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +40,19 @@ impl Kind {
     }
 }
 
+/// Why nothing of an item goes out before all of it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// It goes out as it comes.
+    No,
+    /// A text that must fit the client's schema.
+    Fit,
+    /// A call that is looked at as a whole, for slips of the model.
+    Mending,
+    /// A call that asks for a search, which is made for the client.
+    Search,
+}
+
 /// One item.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -98,10 +69,6 @@ pub(super) struct Slot {
     arguments: String,
     /// White space at their end.
     flood: Flood,
-    /// A call that is looked at as a whole before anything of it goes out.
-    mends: bool,
-    /// A call that asks for a search, which is made for the client.
-    asks: bool,
     /// The query and what came of it.
     found: Option<(String, SearchContent)>,
     encrypted_content: Option<String>,
@@ -112,8 +79,7 @@ pub(super) struct Slot {
     citations: Vec<(u64, Citation)>,
     /// The part of the last piece sent.
     sent_part: Option<u64>,
-    /// The client gave a schema for the text: nothing goes out before all of it fits.
-    held: bool,
+    wait: Wait,
     /// Nothing more will come.
     pub(super) done: bool,
     /// All of it came.
@@ -132,8 +98,6 @@ impl Slot {
             waiting: Vec::new(),
             arguments: String::new(),
             flood: Flood::default(),
-            mends: false,
-            asks: false,
             found: None,
             encrypted_content: None,
             started: false,
@@ -141,7 +105,7 @@ impl Slot {
             search: None,
             citations: Vec::new(),
             sent_part: None,
-            held,
+            wait: if held { Wait::Fit } else { Wait::No },
             done: false,
             whole: false,
         }
@@ -151,18 +115,23 @@ impl Slot {
         self.kind == Kind::Call && self.whole
     }
 
+    /// Was the item told whole?
+    pub(super) fn is_complete(&self) -> bool {
+        self.done || self.whole
+    }
+
     pub(super) fn is_held(&self) -> bool {
-        self.held
+        self.wait == Wait::Fit
     }
 
     /// Lets the text go as it is.
     pub(super) fn release(&mut self) {
-        self.held = false;
+        self.wait = Wait::No;
     }
 
     /// Measures the whole text by the client's schema, part by part, and lets it go if it fits (R61).
     pub(super) fn measure(&mut self, format: &Format) -> Result<(), Failure> {
-        if !self.held || !self.whole {
+        if self.wait != Wait::Fit || !self.whole {
             return Ok(());
         }
         let mut parts: Vec<(u64, String)> = Vec::new();
@@ -176,7 +145,7 @@ impl Slot {
             *text = format.fit(text)?.into_owned();
         }
         self.waiting = parts;
-        self.held = false;
+        self.wait = Wait::No;
         Ok(())
     }
 
@@ -198,8 +167,13 @@ impl Slot {
             OutputItem::FunctionCall(call) => {
                 if !call.name.is_empty() {
                     call.name.clone_into_string(&mut self.name);
-                    self.mends = repair::applies_to(answer.names.to_client(&self.name));
-                    self.asks = answer.search.function == Some(self.name.as_str());
+                    self.wait = if answer.search.function == Some(self.name.as_str()) {
+                        Wait::Search
+                    } else if repair::applies_to(answer.names.to_client(&self.name)) {
+                        Wait::Mending
+                    } else {
+                        Wait::No
+                    };
                 }
                 if !call.call_id.is_empty() {
                     call.call_id.clone_into_string(&mut self.call_id);
@@ -333,7 +307,7 @@ impl Slot {
                 return Err(self.broken_arguments());
             }
             self.whole = true;
-            if self.asks {
+            if self.wait == Wait::Search {
                 return Ok(()); // it is through when the search is
             }
         }
@@ -349,7 +323,7 @@ impl Slot {
             #[serde(default)]
             query: String,
         }
-        let is_open = self.asks && self.whole && !self.done;
+        let is_open = self.wait == Wait::Search && self.whole && !self.done;
         is_open.then(|| Asked {
             call_id: self.call_id.clone(),
             query: serde_json::from_str::<Arguments>(&self.arguments)
@@ -372,7 +346,7 @@ impl Slot {
     /// Would [`Self::send`] send anything now?
     pub(super) fn has_something_to_send(&self, answer: &Answer) -> bool {
         match self.kind {
-            Kind::Message => !self.held && !self.waiting.is_empty(),
+            Kind::Message => self.wait == Wait::No && !self.waiting.is_empty(),
             Kind::Reasoning => {
                 answer.thinking && (!self.waiting.is_empty() || self.done && self.encrypted_content.is_some())
             }
@@ -383,8 +357,8 @@ impl Slot {
 
     /// A call starts when its name is known (S10); one that was cut before anything of it went out never does.
     fn can_start(&self) -> bool {
-        let may_begin = self.started || self.whole || !self.done && !self.mends;
-        !self.name.is_empty() && !self.asks && may_begin
+        let may_begin = self.started || self.whole || !self.done && self.wait == Wait::No;
+        !self.name.is_empty() && self.wait != Wait::Search && may_begin
     }
 
     /// Sends what is there. The caller has made sure that this item is the front one and the message has started.
@@ -397,7 +371,7 @@ impl Slot {
         sink: &mut impl Sink,
     ) {
         match self.kind {
-            Kind::Message if self.held => return,
+            Kind::Message if self.wait == Wait::Fit => return,
             Kind::Message => {
                 self.send_waiting(blocks, answer, sink);
                 if self.done {
@@ -412,7 +386,7 @@ impl Slot {
                     notes.add(What::Dropped, "reasoning", "the client asked for no thinking");
                 }
             }
-            Kind::Call if self.asks => {
+            Kind::Call if self.wait == Wait::Search => {
                 if let Some((query, found)) = self.found.take() {
                     searches.show(&self.id, &query, found, blocks, sink);
                 }
@@ -440,7 +414,7 @@ impl Slot {
     pub(super) fn is_live(&self, answer: &Answer) -> bool {
         self.waiting.is_empty()
             && match self.kind {
-                Kind::Message => !self.held,
+                Kind::Message => self.wait == Wait::No,
                 Kind::Reasoning => answer.thinking,
                 Kind::Call => self.can_start(),
                 Kind::Search | Kind::Other => false,
@@ -556,7 +530,7 @@ impl Slot {
 
     fn send_call(&mut self, blocks: &mut Blocks, answer: &Answer, notes: &mut Notes, sink: &mut impl Sink) {
         if self.can_start() {
-            if self.mends
+            if self.wait == Wait::Mending
                 && !self.started
                 && let Some((mended, why)) =
                     repair::mended(answer.names.to_client(&self.name), &self.arguments)

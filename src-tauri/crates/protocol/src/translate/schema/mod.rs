@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use self::check::{Checker, Violation};
 use self::tree::Json;
 use super::notes::{Notes, What};
+use super::parameters;
 use crate::failure::Failure;
 use crate::openai::request::{JsonSchemaFormat, Schema};
 
@@ -49,14 +50,14 @@ impl Format {
                     notes.add(What::Dropped, place, format!("{remark}: strict mode takes no such remark"));
                 }
                 match RawValue::from_string(bridged.schema.to_text()) {
-                    Ok(text) => (true, Schema::Bridged(text)),
-                    Err(_) => (false, Schema::Raw(raw)),
+                    Ok(text) => (true, Schema::Rewritten(text)),
+                    Err(_) => (false, parameters::as_it_is(raw, place, notes)),
                 }
             }
             Err(why) => {
                 let detail = format!("sent without strict mode and checked here: {why}");
                 notes.add(What::Adjusted, place, detail);
-                (false, Schema::Raw(raw))
+                (false, parameters::as_it_is(raw, place, notes))
             }
         };
         let upstream =
