@@ -4,7 +4,7 @@
 # Both install what is missing first (see .ci/setup). `make` alone lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run build setup setup-tests lint fuzz audit clean
+.PHONY: help demo test run build setup setup-tests lint api fuzz audit clean
 SHELL := /bin/bash
 
 # cargo is found also where the shell has not read ~/.cargo/env yet.
@@ -34,6 +34,9 @@ setup-tests: ## install what the tests need
 lint: setup ## formatting and clippy
 	@$(CARGO) fmt --all --check
 	@$(CARGO) lint
+
+api: setup ## write ui/api.d.ts anew from the types of the admin API
+	@export UPDATE=1; $(CARGO) test --workspace --locked --lib the_pages_types_are_those_of_the_code
 
 fuzz: ## each fuzz target for a minute with cargo-fuzz, where it is installed
 	@.ci/fuzz

@@ -88,8 +88,11 @@ fn run(wanted: Start) -> ExitCode {
     let built = tauri::Builder::default()
         .manage(app)
         .manage(standing)
+        .manage(commands::Streams::default())
         .manage(Leaving::default())
         .invoke_handler(tauri::generate_handler![
+            commands::admin,
+            commands::admin_cancel,
             commands::snapshot,
             commands::set_server,
             commands::environment,

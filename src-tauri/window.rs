@@ -6,6 +6,7 @@ use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindowBuilder};
 use tokio::sync::watch;
 
 use crate::Opening;
+use crate::commands::Streams;
 use crate::tray::Standing;
 
 const LABEL: &str = "main";
@@ -21,6 +22,8 @@ pub(crate) async fn open(handle: AppHandle) {
             .title("Dragoman")
             .inner_size(880.0, 600.0)
             .min_inner_size(640.0, 480.0)
+            // A page that is loaded again, or goes, leaves its streams behind.
+            .on_page_load(|window, _| window.state::<Streams>().end_all())
             .build()
             .map(drop),
     };

@@ -27,8 +27,19 @@ const ROOMS: &[Room] = &[
 const TESTS: &str = "dragoman-tests";
 
 /// All that protocol may depend on: pure crates.
-const PROTOCOL: &[&str] =
-    &["base64", "memchr", "serde", "serde_json", "serde_path_to_error", "sha2", "thiserror", "tiktoken"];
+const PROTOCOL: &[&str] = &[
+    "base64",
+    "memchr",
+    "serde",
+    "serde_json",
+    "serde_path_to_error",
+    "sha2",
+    "thiserror",
+    "tiktoken",
+    // Derives only: what the admin contract says of the types here.
+    "ts-rs",
+    "utoipa",
+];
 
 /// What must not be linked into protocol by any detour.
 const IMPURE: &[&str] = &[
@@ -79,6 +90,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["dragoman"]),
     ("toml", &["dragoman"]),
     ("toml_edit", &["dragoman"]),
+    // app: the admin contract; the others derive for their own types.
+    ("utoipa-axum", &["dragoman"]),
+    ("rust-embed", &["dragoman"]),
     ("tracing-appender", &["dragoman"]),
     ("tracing-subscriber", &["dragoman"]),
     ("clap", &["dragoman-cli"]),

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::admin;
 use crate::claude_code::Keeper;
 use crate::history::History;
 use crate::logging;
@@ -104,6 +105,7 @@ struct Inner {
     bell: Bell,
     keeper: Keeper,
     history: History,
+    logins: admin::Logins,
     /// Held while the switch moves, awaits included: two clicks are two moves, one after the other.
     listener: tokio::sync::Mutex<Option<On>>,
     /// One writer of the settings file at a time.
@@ -175,6 +177,7 @@ impl App {
                 bell,
                 keeper,
                 history,
+                logins: admin::Logins::default(),
                 listener: tokio::sync::Mutex::new(None),
                 writer: Mutex::new(()),
                 tasks,
@@ -244,6 +247,24 @@ impl App {
         self.inner.settings.borrow().clone()
     }
 
+    /// Where clients connect, or would if it were on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        match self.inner.board.server() {
+            Server::On { address } => address,
+            Server::Off | Server::Failed { .. } => client_address(self.settings().server.listen),
+        }
+    }
+
+    /// Resolves when the program begins to end.
+    pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.inner.stop.clone().cancelled_owned()
+    }
+
+    /// The sign-ins that were begun through the admin API.
+    pub(crate) fn logins(&self) -> &admin::Logins {
+        &self.inner.logins
+    }
+
     /// What clients must send.
     pub(crate) fn token(&self) -> &ClientToken {
         &self.inner.token
@@ -290,10 +311,7 @@ impl App {
 
     /// What a client must have in its environment to use this server, or the server that would be turned on.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let address = match self.inner.board.server() {
-            Server::On { address } => address,
-            Server::Off | Server::Failed { .. } => client_address(self.settings().server.listen),
-        };
+        let address = self.address();
         let models = self.inner.board.subscribe().borrow().models.clone();
         environment::claude_code(address, &self.inner.token, &models)
     }

@@ -15,6 +15,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 pub use conflicts::{Conflict, Weight};
 
@@ -50,15 +52,19 @@ pub struct Connect {
 }
 
 /// What connecting or undoing did, or would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[ts(rename = "SetUpReport")]
+#[schema(as = SetUpReport)]
 pub struct Report {
     /// The settings file.
+    #[schema(value_type = String)]
     pub file: PathBuf,
     /// Was nothing written, because only the plan was asked for?
     pub dry_run: bool,
     /// One for each key.
     pub changes: Vec<Change>,
     /// The file as it was before Dragoman wrote to it.
+    #[schema(value_type = Option<String>)]
     pub backup: Option<PathBuf>,
     /// What the user should know, a sentence each.
     pub notes: Vec<String>,
@@ -67,7 +73,9 @@ pub struct Report {
 }
 
 /// What happened at one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[ts(rename = "SetUpChange")]
+#[schema(as = SetUpChange)]
 pub struct Change {
     /// `env.NAME` or a member at the top.
     pub key: String,
@@ -78,9 +86,12 @@ pub struct Change {
 }
 
 /// How Claude Code is set up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[ts(rename = "SetUpStatus")]
+#[schema(as = SetUpStatus)]
 pub struct Status {
     /// The settings file.
+    #[schema(value_type = String)]
     pub file: PathBuf,
     /// Is it connected?
     pub state: Standing,
@@ -89,8 +100,10 @@ pub struct Status {
 }
 
 /// Is it connected?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[ts(rename = "SetUpState")]
+#[schema(as = SetUpState)]
 pub enum Standing {
     /// Nothing of ours is there.
     NotConnected,

@@ -7,6 +7,8 @@ mod client;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::claude_code::{Scope, Standing, Weight};
@@ -21,7 +23,7 @@ const MODELS: Duration = Duration::from_secs(10);
 const CLOCK: i64 = 120;
 
 /// What was checked, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct Check {
     /// In a word or two.
     pub name: &'static str,
@@ -36,8 +38,10 @@ pub struct Check {
 }
 
 /// What came of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[ts(rename = "CheckOutcome")]
+#[schema(as = CheckOutcome)]
 pub enum Outcome {
     /// It works.
     Good,

@@ -5,6 +5,7 @@
 //! show. Invariants: one writer of the settings; every task is owned and joined; secrets can't be printed; all paths
 //! and variables are named in [`paths`]. Not here: clap, tauri, and what a request goes through (proxy).
 
+mod admin;
 mod app;
 mod claude_code;
 mod doctor;
@@ -18,9 +19,11 @@ pub mod paths;
 mod recipes;
 mod running;
 pub mod settings;
+mod shells;
 mod snapshot;
 pub mod token;
 
+pub use admin::{Answer, Call, Door, Reply};
 pub use app::{App, LoginKind, LoginRun, Options, Paste, STREAMS, Tested, running};
 pub use claude_code::{
     Change, Conflict, Connect, Refused, Report as SetUpReport, Scope, Standing, Status as SetUpStatus, Weight,
@@ -38,6 +41,7 @@ pub use models::{Listed, Mapped, Models};
 pub use notices::{Named, Notice, Notices};
 pub use recipes::{RECIPES, Readiness, Recipe};
 pub use running::{Found, Health, Running, Window};
+pub use shells::Shell;
 pub use snapshot::{Activity, Server, Snapshot};
 
 /// Variables that would lead Claude Code elsewhere, or make it ask.

@@ -5,11 +5,13 @@ use dragoman_protocol::route::{Dialect, Effort};
 use dragoman_proxy::{Family, Mode, Rules};
 use dragoman_upstream::{Catalog, Model, Source};
 use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::settings::{self, Settings};
 
 /// The catalog and the map, as one table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct Models {
     /// Where the catalog comes from.
     pub source: Source,
@@ -22,7 +24,7 @@ pub struct Models {
 }
 
 /// What answers for one family.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct Mapped {
     /// `opus`, `sonnet`, … and `default` for Claude names of no known family.
     pub family: &'static str,
@@ -33,7 +35,7 @@ pub struct Mapped {
 }
 
 /// One model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct Listed {
     /// Its id, to be used in settings and by clients.
     pub id: String,

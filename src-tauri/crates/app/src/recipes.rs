@@ -3,6 +3,10 @@
 //!
 //! `{url}`, `{token}` and `{model}` are filled in. "Tested" means that the program is run in `make test`.
 
+use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
+
 use crate::app::App;
 use crate::paths::claude_code as names;
 use crate::running::Found;
@@ -21,7 +25,8 @@ pub struct Recipe {
 }
 
 /// Does it work?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Readiness {
     /// It runs in `make test`.
     Tested,

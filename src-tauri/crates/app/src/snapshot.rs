@@ -11,6 +11,8 @@ use dragoman_upstream::{AccountKind, AccountView, AccountsView, Client, Limits};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::history::{self, Totals};
 use crate::models::{self, Models};
@@ -20,7 +22,7 @@ use crate::settings::{Settings, TokenStore};
 const ACCOUNT: Duration = Duration::from_secs(30);
 
 /// Everything there is to show.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, TS, ToSchema)]
 pub struct Snapshot {
     /// Of this program.
     pub version: &'static str,
@@ -43,14 +45,17 @@ pub struct Snapshot {
 }
 
 /// The state of the proxy's listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
+#[ts(rename = "ServerState")]
+#[schema(as = ServerState)]
 pub enum Server {
     /// Nothing listens.
     Off,
     /// Clients may connect.
     On {
         /// Where.
+        #[schema(value_type = String)]
         address: SocketAddr,
     },
     /// It should be on, but could not be turned on.
@@ -61,7 +66,9 @@ pub enum Server {
 }
 
 /// What the proxy is doing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[ts(rename = "Work")]
+#[schema(as = Work)]
 pub struct Activity {
     /// Requests being answered now.
     pub requests_running: u64,

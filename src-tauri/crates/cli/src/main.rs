@@ -174,6 +174,7 @@ async fn env(common: &Common, shell: Shell, json: bool) -> Result<Exit, Trouble>
 
 /// One assignment per line.
 fn lines(shell: Shell, variables: &[(String, String)]) -> String {
+    let shell = dragoman::Shell::from(shell);
     let lines = variables.iter().map(|(name, value)| shell.assignment(name, value));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -51,7 +51,7 @@ fn become_it(mut command: Command) -> std::io::Result<Exit> {
 /// `dragoman shell-function gpt`
 pub(crate) fn function(shell: Shell, name: &str) -> Result<Exit, Trouble> {
     let program = std::env::current_exe().map_err(Trouble::System)?;
-    say(shell.function(name, &program.display().to_string()))?;
+    say(dragoman::Shell::from(shell).function(name, &program.display().to_string()))?;
     Ok(Exit::Success)
 }
 

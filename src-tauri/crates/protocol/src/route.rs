@@ -6,9 +6,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 /// Reasoning effort, lowest first; the words of the model catalog (`upstream.md` §b.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
     /// No reasoning.
@@ -30,6 +32,10 @@ pub enum Effort {
 }
 
 impl Effort {
+    /// Those that a request may name, lowest first.
+    pub const SENT: [Self; 7] =
+        [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
+
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -92,7 +98,7 @@ impl FromStr for Effort {
 }
 
 /// Which of the two request dialects a model speaks (`upstream.md` §b.3; the catalog's `use_responses_lite`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// Top-level `tools`, hosted tools, parallel calls.

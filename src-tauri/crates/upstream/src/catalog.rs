@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::files;
 
@@ -33,8 +35,10 @@ pub struct Catalog {
 }
 
 /// Where a catalog comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[ts(rename = "CatalogSource")]
+#[schema(as = CatalogSource)]
 pub enum Source {
     /// From the backend, in this process.
     Live,

@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 /// The newest known limits of one account.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, TS, ToSchema)]
 pub struct Limits {
     /// The windows that exist: the account's own (no name) first, then extra limits by name; shorter ones first. A
     /// window that the backend does not tell, or tells without a length, is not among them: its use is not known.
@@ -34,7 +36,7 @@ pub struct Limits {
 }
 
 /// One window of a limit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, ToSchema)]
 pub struct LimitWindow {
     /// The extra limit that it belongs to; `None` for the account's own.
     pub name: Option<String>,
@@ -47,7 +49,7 @@ pub struct LimitWindow {
 }
 
 /// Credits of the account.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS, ToSchema)]
 pub struct Credits {
     /// There are some.
     #[serde(default)]
@@ -68,7 +70,7 @@ impl Credits {
 }
 
 /// What a workspace allows this member to spend.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS, ToSchema)]
 pub struct Spending {
     /// Nothing more may be spent.
     pub reached: bool,
@@ -77,7 +79,7 @@ pub struct Spending {
 }
 
 /// What is used up (`rate_limit_reached_type`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReachedLimit {
     /// The plan's allowance.

@@ -26,7 +26,7 @@ pub struct LoginRun {
 }
 
 /// Where pasted words go.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Paste(mpsc::Sender<Secret>);
 
 impl Paste {

@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use super::json::{self, Key};
 use super::keys::ENV;
@@ -18,13 +20,14 @@ use crate::paths::claude_code as names;
 use crate::paths::{self, Environment, Paths};
 
 /// Something that stands in the way, or might.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct Conflict {
     /// How bad it is.
     pub weight: Weight,
     /// The variable, the member of a settings file, or the file.
     pub what: String,
     /// Where it is set; `None`: in the environment of this process.
+    #[schema(value_type = Option<String>)]
     pub file: Option<PathBuf>,
     /// Counted from one.
     pub line: Option<usize>,
@@ -35,8 +38,10 @@ pub struct Conflict {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[ts(rename = "ConflictWeight")]
+#[schema(as = ConflictWeight)]
 pub enum Weight {
     /// Claude Code does not come to Dragoman.
     Blocks,

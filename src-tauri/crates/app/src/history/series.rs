@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{RoundMode, Timestamp, Unit, ZonedRound};
 use rusqlite::{Connection, Row};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 /// Sums of requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct Totals {
     /// Requests that ended.
     pub requests: u64,
@@ -94,7 +96,8 @@ impl UsageQuery {
 }
 
 /// A stretch of local time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Every {
     /// An hour.
     Hour,
@@ -103,7 +106,8 @@ pub enum Every {
 }
 
 /// What requests are told apart by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum By {
     /// The model that answered.
     Model,
@@ -127,7 +131,7 @@ impl By {
 }
 
 /// One sum.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct UsagePoint {
     /// Where its stretch of time begins, unix seconds; `None`: it is for all of it.
     pub start: Option<i64>,
@@ -141,7 +145,7 @@ pub struct UsagePoint {
 }
 
 /// One reading of one window of an account's limits.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, TS, ToSchema)]
 pub struct LimitPoint {
     /// When, unix seconds.
     pub read_at: i64,

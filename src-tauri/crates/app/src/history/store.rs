@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use super::file::{self, Opened};
 use super::series::{self, LimitPoint, Totals, UsagePoint, UsageQuery};
@@ -45,7 +47,7 @@ pub(crate) struct Tokens {
 }
 
 /// How many rows went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct Removed {
     /// Requests.
     pub requests: u64,

@@ -1,6 +1,13 @@
 //! The table of keys. A test holds it against the struct and against `docs/configuration.md`.
 
+use dragoman_protocol::route::Effort;
+use serde::Serialize;
 use toml::Value;
+use ts_rs::TS;
+use utoipa::ToSchema;
+
+use super::values::Word;
+use super::{Compression, Level, Mode, Strategy, TokenStore, WhenOff};
 
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +21,10 @@ pub struct Key {
 }
 
 /// How words become a TOML value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[ts(rename = "SettingKind")]
+#[schema(as = SettingKind)]
 pub enum Kind {
     /// As it is.
     Text,
@@ -71,6 +81,24 @@ impl Key {
     pub fn field(&self) -> &'static str {
         self.name.split_once('.').map_or(self.name, |(_, field)| field)
     }
+
+    /// The words that can be chosen; none if it is no choice.
+    pub fn choices(&self) -> Vec<&'static str> {
+        match self.name {
+            "upstream.compression" => words::<Compression>(),
+            "accounts.token_store" => words::<TokenStore>(),
+            "accounts.strategy" => words::<Strategy>(),
+            "models.effort" => Effort::SENT.iter().map(|effort| effort.as_str()).collect(),
+            "models.mode" => words::<Mode>(),
+            "claude_code.when_off" => words::<WhenOff>(),
+            "log.level" => words::<Level>(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn words<W: Word>() -> Vec<&'static str> {
+    W::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
 impl Kind {

@@ -5,11 +5,13 @@
 use std::fmt::Display;
 
 use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::open::Rest;
 
 /// One note.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct Note {
     /// What happened.
     pub what: What,
@@ -20,7 +22,7 @@ pub struct Note {
 }
 
 /// The kinds of notes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// Left out.

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::limits::Limits;
 
 /// Names one account for as long as it is in the list, and again if the same login is added later. Eight hex digits of
 /// a hash: it shows nothing, and it is a file name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS, ToSchema)]
 #[serde(try_from = "String")]
 pub struct AccountId(String);
 
@@ -48,7 +50,7 @@ impl fmt::Display for AccountId {
 }
 
 /// What may be shown of one account.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, TS, ToSchema)]
 pub struct AccountView {
     /// Its name for programs.
     pub id: AccountId,
@@ -91,7 +93,9 @@ impl AccountView {
 }
 
 /// An account at its usage limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[ts(rename = "AccountRest")]
+#[schema(as = AccountRest)]
 pub struct Rest {
     /// Since when, unix seconds.
     pub since: i64,
@@ -100,7 +104,7 @@ pub struct Rest {
 }
 
 /// What sort of login it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountKind {
     /// The Codex CLI's, read live from its `auth.json`.
@@ -114,7 +118,7 @@ pub enum AccountKind {
 }
 
 /// Whether the login can be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state", content = "message")]
 pub enum AccountState {
     /// It can, as far as is known.
@@ -129,7 +133,7 @@ pub enum AccountState {
 
 /// All accounts, the preferred one first. Never empty: without any account the first one's state is
 /// [`AccountState::None`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, TS, ToSchema)]
 pub struct AccountsView {
     /// In the order of preference.
     pub accounts: Vec<AccountView>,

@@ -2,6 +2,8 @@
 //! person would do something else about.
 
 use serde::{Serialize, Serializer};
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 /// Why a sign-in came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -299,14 +301,27 @@ impl LoginError {
     }
 }
 
+/// A [`LoginError`] as it is told.
+#[derive(Debug, Serialize, TS, ToSchema)]
+#[ts(rename = "LoginError")]
+pub(crate) struct LoginTrouble {
+    /// One word for programs.
+    code: &'static str,
+    /// What happened, what it means, what to do.
+    message: String,
+}
+
+impl utoipa::PartialSchema for LoginError {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        LoginTrouble::schema()
+    }
+}
+
+impl ToSchema for LoginError {}
+
 impl Serialize for LoginError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Told {
-            code: &'static str,
-            message: String,
-        }
-        Told { code: self.code(), message: self.to_string() }.serialize(serializer)
+        LoginTrouble { code: self.code(), message: self.to_string() }.serialize(serializer)
     }
 }
 

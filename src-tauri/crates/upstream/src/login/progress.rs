@@ -2,15 +2,17 @@
 
 use serde::Serialize;
 use tokio::sync::watch;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
-use super::error::LoginError;
+use super::error::{LoginError, LoginTrouble};
 use crate::accounts::AccountKind;
 
 /// `codex login` says a dozen lines; a program that floods must not fill the memory.
 const MOST: usize = 1_000;
 
 /// One step of a sign-in. None holds a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum LoginStep {
     /// The page of this address must be visited in a browser on this computer.
@@ -78,7 +80,7 @@ pub enum LoginStep {
     /// It worked.
     Done(SignedIn),
     /// It did not.
-    Failed(LoginError),
+    Failed(#[ts(as = "LoginTrouble")] LoginError),
     /// It was cancelled.
     Cancelled,
 }
@@ -91,7 +93,7 @@ impl LoginStep {
 }
 
 /// Why something that came in is not the end of this sign-in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotAccepted {
     /// The state is missing or another's.
@@ -101,7 +103,7 @@ pub enum NotAccepted {
 }
 
 /// Who is signed in now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct SignedIn {
     /// The account's id in `dragoman accounts`.
     pub account: String,

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use super::Desk;
 use super::call;
@@ -16,7 +18,7 @@ use crate::identity::{Call, Endpoint};
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// What signing out did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct SignedOut {
     /// The account's id, as it was.
     pub account: String,
@@ -29,7 +31,7 @@ pub struct SignedOut {
 }
 
 /// What became of the tokens at the issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state", content = "why")]
 pub enum Revoked {
     /// They work no more.

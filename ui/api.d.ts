@@ -1,0 +1,1246 @@
+// Made from the types and routes of src-tauri/crates/app/src/admin by `make api`. Don't edit it.
+
+/**
+ * What this program is.
+ */
+export type About = { 
+/**
+ * Of this program.
+ */
+version: string, 
+/**
+ * `linux`, `macos` or `windows`.
+ */
+os: string, 
+/**
+ * Of the processor.
+ */
+arch: string, 
+/**
+ * SPDX.
+ */
+licence: string, 
+/**
+ * Who stands behind it, and who does not.
+ */
+disclaimer: string, 
+/**
+ * The settings file.
+ */
+config_file: string, 
+/**
+ * Where the log files are.
+ */
+logs: string, 
+/**
+ * The usage history.
+ */
+history: string, 
+/**
+ * Where clients connect, or would.
+ */
+address: string, };
+
+/**
+ * Names one account for as long as it is in the list, and again if the same login is added later. Eight hex digits of
+ * a hash: it shows nothing, and it is a file name.
+ */
+export type AccountId = string;
+
+/**
+ * What sort of login it is.
+ */
+export type AccountKind = "linked" | "own" | "api_key" | "demo";
+
+/**
+ * An account at its usage limit.
+ */
+export type AccountRest = { 
+/**
+ * Since when, unix seconds.
+ */
+since: number, 
+/**
+ * When the limit resets, as far as the backend said.
+ */
+until: number | null, };
+
+/**
+ * Whether the login can be used.
+ */
+export type AccountState = { "state": "ready" } | { "state": "sign_in", "message": string } | { "state": "locked", "message": string } | { "state": "none" };
+
+/**
+ * What could not be done with one of several accounts.
+ */
+export type AccountTrouble = { 
+/**
+ * Which account.
+ */
+account: AccountId, 
+/**
+ * What happened.
+ */
+message: string, };
+
+/**
+ * What may be shown of one account.
+ */
+export type AccountView = { 
+/**
+ * Its name for programs.
+ */
+id: AccountId, 
+/**
+ * Its name for people, if they gave it one.
+ */
+name: string | null, 
+/**
+ * The e-mail address of the login.
+ */
+label: string | null, 
+/**
+ * The plan, e.g. `plus`.
+ */
+plan: string | null, 
+/**
+ * What sort of login it is.
+ */
+kind: AccountKind, 
+/**
+ * Whether it can be used.
+ */
+state: AccountState, 
+/**
+ * The user does not want it to be used for now.
+ */
+paused: boolean, 
+/**
+ * Its usage limit is reached.
+ */
+rest: AccountRest | null, 
+/**
+ * How much of its allowance is used.
+ */
+limits: Limits, 
+/**
+ * When it was added, unix seconds; `None`: never, the Codex CLI's login was found.
+ */
+added_at: number | null, };
+
+/**
+ * All accounts, the preferred one first. Never empty: without any account the first one's state is
+ * [`AccountState::None`].
+ */
+export type AccountsView = { 
+/**
+ * In the order of preference.
+ */
+accounts: Array<AccountView>, 
+/**
+ * The one that answered last, or would answer next.
+ */
+in_use: AccountId, };
+
+/**
+ * Something that is told to whoever watches.
+ */
+export type AdminEvent = { "type": "snapshot", 
+/**
+ * All of it.
+ */
+snapshot: Snapshot, };
+
+/**
+ * What requests are told apart by.
+ */
+export type By = "model" | "account" | "session" | "client";
+
+/**
+ * Where a catalog comes from.
+ */
+export type CatalogSource = "live" | "disk" | "bundled" | "demo";
+
+/**
+ * What was checked, and what came of it.
+ */
+export type Check = { 
+/**
+ * In a word or two.
+ */
+name: string, 
+/**
+ * What came of it.
+ */
+outcome: CheckOutcome, 
+/**
+ * What was seen.
+ */
+seen: string, 
+/**
+ * What to do, if something must be done.
+ */
+todo: string | null, 
+/**
+ * How long it took.
+ */
+milliseconds: number, };
+
+/**
+ * What came of a check.
+ */
+export type CheckOutcome = "good" | "odd" | "bad" | "skipped";
+
+/**
+ * What a client must have in its environment. It holds the local token: show it only to who asks.
+ */
+export type ClientEnvironment = { 
+/**
+ * In order.
+ */
+variables: Array<Variable>, 
+/**
+ * The lines that set them, for each shell.
+ */
+shells: Array<ShellText>, };
+
+/**
+ * How another program is pointed here.
+ */
+export type ClientRecipe = { 
+/**
+ * Its short name.
+ */
+name: string, 
+/**
+ * The program.
+ */
+about: string, 
+/**
+ * Does it work?
+ */
+readiness: Readiness, 
+/**
+ * What to do, with the local token; `null` while the port is not known.
+ */
+text: string | null, };
+
+/**
+ * Something that stands in the way, or might.
+ */
+export type Conflict = { 
+/**
+ * How bad it is.
+ */
+weight: ConflictWeight, 
+/**
+ * The variable, the member of a settings file, or the file.
+ */
+what: string, 
+/**
+ * Where it is set; `None`: in the environment of this process.
+ */
+file: string | null, 
+/**
+ * Counted from one.
+ */
+line: number | null, 
+/**
+ * What it means.
+ */
+means: string, 
+/**
+ * What to do.
+ */
+todo: string, };
+
+/**
+ * How bad it is.
+ */
+export type ConflictWeight = "blocks" | "warns" | "notes";
+
+/**
+ * Credits of the account.
+ */
+export type Credits = { 
+/**
+ * There are some.
+ */
+has_credits: boolean, 
+/**
+ * There is no end to them.
+ */
+unlimited: boolean, 
+/**
+ * How many, in the backend's words.
+ */
+balance: string | null, };
+
+/**
+ * Which of the two request dialects a model speaks (`upstream.md` §b.3; the catalog's `use_responses_lite`).
+ */
+export type Dialect = "classic" | "lite";
+
+/**
+ * Reasoning effort, lowest first; the words of the model catalog (`upstream.md` §b.3).
+ */
+export type Effort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | "ultra";
+
+/**
+ * What every error looks like.
+ */
+export type ErrorAnswer = { error: ErrorDetail, };
+
+/**
+ * Why something was not done.
+ */
+export type ErrorDetail = { 
+/**
+ * For programs.
+ */
+kind: ErrorKind, 
+/**
+ * What happened, for people; often with what to do.
+ */
+message: string, 
+/**
+ * What to do, where it is not in the message.
+ */
+hint: string | null, };
+
+/**
+ * The kinds of errors.
+ */
+export type ErrorKind = "bad_request" | "not_found" | "method_not_allowed" | "too_large" | "port_busy" | "account" | "claude_code" | "settings" | "internal" | "stopping";
+
+/**
+ * A stretch of local time.
+ */
+export type Every = "hour" | "day";
+
+/**
+ * What to do about an old catalog.
+ */
+export type Fresh = { 
+/**
+ * Ask the backend first, if what is known is old.
+ */
+fresh?: boolean, };
+
+/**
+ * One reading of one window of an account's limits.
+ */
+export type LimitPoint = { 
+/**
+ * When, unix seconds.
+ */
+read_at: number, 
+/**
+ * The account's tag.
+ */
+account: string, 
+/**
+ * The extra limit; `None`: the account's own.
+ */
+name: string | null, 
+/**
+ * The window's length.
+ */
+minutes: number, 
+/**
+ * How much was used.
+ */
+used_percent: number, 
+/**
+ * When it starts anew, unix seconds.
+ */
+resets_at: number | null, };
+
+/**
+ * One window of a limit.
+ */
+export type LimitWindow = { 
+/**
+ * The extra limit that it belongs to; `None` for the account's own.
+ */
+name: string | null, 
+/**
+ * Its length; windows are told apart by length, never by position (P8).
+ */
+minutes: number, 
+/**
+ * How much is used, in percent, from 0 to 100.
+ */
+used_percent: number, 
+/**
+ * When it starts anew, unix seconds.
+ */
+resets_at: number | null, };
+
+/**
+ * The newest known limits of one account.
+ */
+export type Limits = { 
+/**
+ * The windows that exist: the account's own (no name) first, then extra limits by name; shorter ones first. A
+ * window that the backend does not tell, or tells without a length, is not among them: its use is not known.
+ */
+windows: Array<LimitWindow>, 
+/**
+ * Credits, where the backend tells.
+ */
+credits: Credits | null, 
+/**
+ * The plan, e.g. `plus`.
+ */
+plan: string | null, 
+/**
+ * A workspace's limit on what is spent, where there is one.
+ */
+spending: Spending | null, 
+/**
+ * What is used up, if something is and the backend says what.
+ */
+reached: ReachedLimit | null, 
+/**
+ * When this was read, unix seconds; `None` = never.
+ */
+read_at: number | null, };
+
+/**
+ * One model.
+ */
+export type Listed = { 
+/**
+ * Its id, to be used in settings and by clients.
+ */
+id: string, 
+/**
+ * Its name for people.
+ */
+name: string, 
+/**
+ * What it is good for.
+ */
+description: string, 
+/**
+ * What a conversation may fill, in tokens.
+ */
+window: number, 
+/**
+ * The efforts it offers that can be sent, lowest first.
+ */
+efforts: Array<Effort>, 
+/**
+ * The effort if none is asked for.
+ */
+default_effort: Effort | null, 
+/**
+ * The service tiers it offers.
+ */
+tiers: Array<string>, 
+/**
+ * The request dialect it speaks.
+ */
+dialect: Dialect, };
+
+/**
+ * A sign-in that was begun.
+ */
+export type Login = { 
+/**
+ * Names it in paths.
+ */
+id: number, 
+/**
+ * What happened so far.
+ */
+steps: Array<LoginStep>, };
+
+/**
+ * A [`LoginError`] as it is told.
+ */
+export type LoginError = { 
+/**
+ * One word for programs.
+ */
+code: string, 
+/**
+ * What happened, what it means, what to do.
+ */
+message: string, };
+
+/**
+ * One step of a sign-in. None holds a token.
+ */
+export type LoginStep = { "step": "waiting_for_browser", 
+/**
+ * The sign-in page.
+ */
+url: string, 
+/**
+ * Where it comes back to.
+ */
+port: number, 
+/**
+ * Until when, unix seconds.
+ */
+expires_at: number, } | { "step": "browser_not_opened", 
+/**
+ * Why.
+ */
+why: string, } | { "step": "waiting_for_paste", 
+/**
+ * The sign-in page.
+ */
+url: string, 
+/**
+ * Until when, unix seconds.
+ */
+expires_at: number, } | { "step": "not_accepted", 
+/**
+ * Why.
+ */
+why: NotAccepted, } | { "step": "device_code", 
+/**
+ * The page.
+ */
+url: string, 
+/**
+ * The code.
+ */
+code: string, 
+/**
+ * Until when, unix seconds.
+ */
+expires_at: number, } | { "step": "codex_login", 
+/**
+ * Its home.
+ */
+home: string, 
+/**
+ * Its e-mail address.
+ */
+label: string | null, 
+/**
+ * Its plan.
+ */
+plan: string | null, } | { "step": "codex_started", 
+/**
+ * Its version.
+ */
+version: string, 
+/**
+ * It is older than what Dragoman was tried with.
+ */
+is_old: boolean, } | { "step": "codex_says", 
+/**
+ * The line, without colours.
+ */
+line: string, } | { "step": "checking_key" } | { "step": "exchanging" } | { "step": "storing" } | { "step": "done" } & SignedIn | { "step": "failed" } & LoginError | { "step": "cancelled" };
+
+/**
+ * The ways to sign in.
+ */
+export type LoginWay = { "kind": "browser", 
+/**
+ * Shall Dragoman open it? Else the address is only told.
+ */
+open: boolean, } | { "kind": "device" } | { "kind": "manual" } | { "kind": "linked" } | { "kind": "import", 
+/**
+ * By device code instead of the browser.
+ */
+device: boolean, } | { "kind": "codex_login" } | { "kind": "api_key", 
+/**
+ * The key.
+ */
+key: string, };
+
+/**
+ * What answers for one family.
+ */
+export type Mapped = { 
+/**
+ * `opus`, `sonnet`, … and `default` for Claude names of no known family.
+ */
+family: string, 
+/**
+ * The model's id.
+ */
+model: string | null, 
+/**
+ * Why there is none.
+ */
+problem: string | null, };
+
+/**
+ * The catalog and the map, as one table.
+ */
+export type Models = { 
+/**
+ * Where the catalog comes from.
+ */
+source: CatalogSource, 
+/**
+ * The window that Claude Code is told, in tokens: the smallest of the mapped families (DECISIONS 18).
+ */
+window: number, 
+/**
+ * What each family of Claude's names stands for.
+ */
+families: Array<Mapped>, 
+/**
+ * The models people should see, best first.
+ */
+listed: Array<Listed>, };
+
+/**
+ * How much to check.
+ */
+export type NewCheckUp = { 
+/**
+ * Everything but Claude Code itself, which takes a minute and some tokens.
+ */
+quick: boolean, };
+
+/**
+ * A wish to sign in.
+ */
+export type NewLogin = { 
+/**
+ * How.
+ */
+way: LoginWay, 
+/**
+ * The only workspace that will do.
+ */
+workspace?: string, };
+
+/**
+ * How to set Claude Code up.
+ */
+export type NewSetUp = { 
+/**
+ * A project's directory; without it the user's settings are meant.
+ */
+project?: string, 
+/**
+ * Switch Claude Code's auto mode off as well?
+ */
+disable_auto_mode?: boolean, 
+/**
+ * Only tell what would be done: which file, which keys.
+ */
+dry_run?: boolean, };
+
+/**
+ * A setting's new value.
+ */
+export type NewValue = { 
+/**
+ * What a variable would hold.
+ */
+value: string, };
+
+/**
+ * Why something that came in is not the end of this sign-in.
+ */
+export type NotAccepted = "wrong_state" | "no_code";
+
+/**
+ * What the user pasted.
+ */
+export type Pasted = { 
+/**
+ * The address that the browser ended at, or the code.
+ */
+text: string, };
+
+/**
+ * Whether an account is kept out of use.
+ */
+export type Pause = { 
+/**
+ * Is it?
+ */
+paused: boolean, };
+
+/**
+ * What is used up (`rate_limit_reached_type`).
+ */
+export type ReachedLimit = "usage" | "workspace_credits" | "workspace_usage" | { "unknown": string };
+
+/**
+ * Does it work?
+ */
+export type Readiness = "tested" | "untested" | "waits";
+
+/**
+ * How many rows went.
+ */
+export type Removed = { 
+/**
+ * Requests.
+ */
+requests: number, 
+/**
+ * Readings of limits.
+ */
+readings: number, 
+/**
+ * Damaged files that had been set aside.
+ */
+damaged_files: number, };
+
+/**
+ * An account's new name.
+ */
+export type Rename = { 
+/**
+ * `null` takes it away.
+ */
+name: string | null, };
+
+/**
+ * What became of the tokens at the issuer.
+ */
+export type Revoked = { "state": "yes" } | { "state": "not_ours" } | { "state": "no_token" } | { "state": "failed", "why": string };
+
+/**
+ * The state of the proxy's listener.
+ */
+export type ServerState = { "state": "off" } | { "state": "on", 
+/**
+ * Where.
+ */
+address: string, } | { "state": "failed", 
+/**
+ * What happened and what to do.
+ */
+message: string, };
+
+/**
+ * How Claude Code is set up, and what else decides where it goes.
+ */
+export type SetUp = { 
+/**
+ * Is it?
+ */
+status: SetUpStatus, 
+/**
+ * The worst first.
+ */
+conflicts: Array<Conflict>, };
+
+/**
+ * What happened at one key.
+ */
+export type SetUpChange = { 
+/**
+ * `env.NAME` or a member at the top.
+ */
+key: string, 
+/**
+ * `added`, `replaced`, `updated`, `unchanged`, `restored`, `removed`, `left alone`.
+ */
+what: string, 
+/**
+ * The value of ours, in words; secrets are not shown.
+ */
+value: string | null, };
+
+/**
+ * What connecting or undoing did, or would do.
+ */
+export type SetUpReport = { 
+/**
+ * The settings file.
+ */
+file: string, 
+/**
+ * Was nothing written, because only the plan was asked for?
+ */
+dry_run: boolean, 
+/**
+ * One for each key.
+ */
+changes: Array<SetUpChange>, 
+/**
+ * The file as it was before Dragoman wrote to it.
+ */
+backup: string | null, 
+/**
+ * What the user should know, a sentence each.
+ */
+notes: Array<string>, 
+/**
+ * What stands in the way.
+ */
+conflicts: Array<Conflict>, };
+
+/**
+ * Is it connected?
+ */
+export type SetUpState = "not_connected" | "connected" | "suspended" | "pointed_elsewhere";
+
+/**
+ * How Claude Code is set up.
+ */
+export type SetUpStatus = { 
+/**
+ * The settings file.
+ */
+file: string, 
+/**
+ * Is it connected?
+ */
+state: SetUpState, 
+/**
+ * Keys of ours that someone changed since.
+ */
+changed: Array<string>, };
+
+/**
+ * One setting.
+ */
+export type Setting = { 
+/**
+ * `section.field`
+ */
+key: string, 
+/**
+ * What it is, in a few words.
+ */
+about: string, 
+/**
+ * What it is, in full: Markdown.
+ */
+documentation: string, 
+/**
+ * What its words are.
+ */
+kind: SettingKind, 
+/**
+ * The words that can be chosen; empty if it is no choice.
+ */
+choices: Array<string>, 
+/**
+ * The words in force; lists are separated by commas. `null`: nothing is chosen.
+ */
+value: string | null, 
+/**
+ * The words that are built in.
+ */
+default: string | null, 
+/**
+ * Where the value comes from. A variable or flag goes before the file: what is set here then has no effect.
+ */
+source: SettingSource, };
+
+/**
+ * How words become a TOML value.
+ */
+export type SettingKind = "text" | "number" | "switch" | "list";
+
+/**
+ * Where a value comes from.
+ */
+export type SettingSource = { "from": "default" } | { "from": "file", 
+/**
+ * Its path.
+ */
+path: string, 
+/**
+ * Counted from one.
+ */
+line: number, } | { "from": "environment", 
+/**
+ * Its name.
+ */
+name: string, } | { "from": "flag", 
+/**
+ * Its name.
+ */
+name: string, };
+
+/**
+ * A shell.
+ */
+export type Shell = "bash" | "zsh" | "fish" | "powershell" | "cmd" | "nu";
+
+/**
+ * Lines to paste.
+ */
+export type ShellText = { 
+/**
+ * Into which shell.
+ */
+shell: Shell, 
+/**
+ * One line for each variable.
+ */
+text: string, };
+
+/**
+ * How an account goes.
+ */
+export type SignOut = { 
+/**
+ * Sign the Codex CLI out as well, if the login is its.
+ */
+codex_too?: boolean, };
+
+/**
+ * Who is signed in now.
+ */
+export type SignedIn = { 
+/**
+ * The account's id in `dragoman accounts`.
+ */
+account: string, 
+/**
+ * The e-mail address.
+ */
+label: string | null, 
+/**
+ * The plan.
+ */
+plan: string | null, 
+/**
+ * What sort of login it is.
+ */
+kind: AccountKind, 
+/**
+ * It was there before, and this login took its place.
+ */
+replaced: boolean, };
+
+/**
+ * What signing out did.
+ */
+export type SignedOut = { 
+/**
+ * The account's id, as it was.
+ */
+account: string, 
+/**
+ * What people called it.
+ */
+label: string | null, 
+/**
+ * What sort of login it was.
+ */
+kind: AccountKind, 
+/**
+ * What became of its tokens at the issuer.
+ */
+revoked: Revoked, };
+
+/**
+ * Everything there is to show.
+ */
+export type Snapshot = { 
+/**
+ * Of this program.
+ */
+version: string, 
+/**
+ * The proxy's listener.
+ */
+server: ServerState, 
+/**
+ * The account in use.
+ */
+account: AccountView, 
+/**
+ * How much of it is used.
+ */
+limits: Limits, 
+/**
+ * All accounts, the preferred one first.
+ */
+accounts: Array<AccountView>, 
+/**
+ * What the proxy is doing.
+ */
+activity: Work, 
+/**
+ * What was used since midnight, from the usage history.
+ */
+today: Totals, 
+/**
+ * Which models there are and what Claude's names stand for.
+ */
+models: Models, 
+/**
+ * What is odd but harmless, a sentence each.
+ */
+hints: Array<string>, };
+
+/**
+ * What a workspace allows this member to spend.
+ */
+export type Spending = { 
+/**
+ * Nothing more may be spent.
+ */
+reached: boolean, 
+/**
+ * The member's own limit, in the backend's words.
+ */
+limit: string | null, };
+
+/**
+ * The switch.
+ */
+export type Switch = { 
+/**
+ * Shall clients be able to connect?
+ */
+on: boolean, };
+
+/**
+ * An account answered a test.
+ */
+export type Tested = { 
+/**
+ * Which account.
+ */
+id: AccountId, 
+/**
+ * The model that was asked.
+ */
+model: string, 
+/**
+ * What it said.
+ */
+answer: string, 
+/**
+ * From the question to the whole answer.
+ */
+milliseconds: number, };
+
+/**
+ * Sums of requests.
+ */
+export type Totals = { 
+/**
+ * Requests that ended.
+ */
+requests: number, 
+/**
+ * Of these, ended by an error.
+ */
+failed: number, 
+/**
+ * Of these, ended by the client that left.
+ */
+cancelled: number, 
+/**
+ * Tokens read, with those from the cache.
+ */
+input_tokens: number, 
+/**
+ * Of these, from the cache.
+ */
+cached_tokens: number, 
+/**
+ * Of these, written to the cache.
+ */
+cache_write_tokens: number, 
+/**
+ * Tokens written, reasoning included.
+ */
+output_tokens: number, 
+/**
+ * Web searches.
+ */
+searches: number, };
+
+/**
+ * What to undo.
+ */
+export type Undo = { 
+/**
+ * A project's directory; without it the user's settings are meant.
+ */
+project?: string, 
+/**
+ * Only tell what would be done.
+ */
+dry_run?: boolean, };
+
+/**
+ * One sum.
+ */
+export type UsagePoint = { 
+/**
+ * Where its stretch of time begins, unix seconds; `None`: it is for all of it.
+ */
+start: number | null, 
+/**
+ * The model, account, session or client; `None`: it is for all, or it is not known.
+ */
+key: string | null, 
+/**
+ * When the last of its requests ended, unix seconds.
+ */
+last: number, 
+/**
+ * Requests that ended.
+ */
+requests: number, 
+/**
+ * Of these, ended by an error.
+ */
+failed: number, 
+/**
+ * Of these, ended by the client that left.
+ */
+cancelled: number, 
+/**
+ * Tokens read, with those from the cache.
+ */
+input_tokens: number, 
+/**
+ * Of these, from the cache.
+ */
+cached_tokens: number, 
+/**
+ * Of these, written to the cache.
+ */
+cache_write_tokens: number, 
+/**
+ * Tokens written, reasoning included.
+ */
+output_tokens: number, 
+/**
+ * Web searches.
+ */
+searches: number, };
+
+/**
+ * A stretch of time, and what its sums are told apart by.
+ */
+export type UsageWish = { 
+/**
+ * So many days, today included, if `since` is not given; 30 without either.
+ */
+days?: number, 
+/**
+ * From here on, unix seconds.
+ */
+since?: number, 
+/**
+ * Up to here, unix seconds; now without it.
+ */
+until?: number, 
+/**
+ * One sum for each hour or day; without it one for all of the time.
+ */
+every?: Every, 
+/**
+ * One sum for each model, account, session or client; without it one for all.
+ */
+by?: By, };
+
+/**
+ * A variable.
+ */
+export type Variable = { name: string, value: string, };
+
+/**
+ * Whose Claude Code.
+ */
+export type Where = { 
+/**
+ * A project's directory; without it the user's settings are meant.
+ */
+project?: string, };
+
+/**
+ * What the proxy is doing.
+ */
+export type Work = { 
+/**
+ * Requests being answered now.
+ */
+requests_running: number, 
+/**
+ * Requests since the start.
+ */
+requests_total: number, };
+
+/** Every route: what it is sent, and what it answers, whole or as a stream. */
+export interface Routes {
+  /** Signs out: the account goes from the list, and a login of Dragoman's own is ended at the issuer. */
+  "DELETE /admin/accounts/{account}": { body: undefined, answer: SignedOut },
+  /** Undoes it: every key that is still as Dragoman wrote it gets its earlier value back. */
+  "DELETE /admin/claude-code": { body: undefined, answer: SetUpReport },
+  /** Ends a sign-in, unless its tokens are being stored: that is finished. */
+  "DELETE /admin/logins/{id}": { body: undefined, answer: undefined },
+  /** Takes a setting out of the settings file: back to the default. */
+  "DELETE /admin/settings/{key}": { body: undefined, answer: Setting },
+  /** Deletes the whole history. */
+  "DELETE /admin/usage": { body: undefined, answer: Removed },
+  /** What this program is and where its files are. */
+  "GET /admin/about": { body: undefined, answer: About },
+  /** All accounts, their logins read again from where they are kept. No network. */
+  "GET /admin/accounts": { body: undefined, answer: AccountsView },
+  /** How Claude Code is set up. */
+  "GET /admin/claude-code": { body: undefined, answer: SetUp },
+  /** The variables that point a client here, and the lines that set them in each shell. With the local token. */
+  "GET /admin/environment": { body: undefined, answer: ClientEnvironment },
+  /** A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second. */
+  "GET /admin/events": { body: undefined, stream: AdminEvent },
+  /** The sign-ins that run, and those that ended lately. */
+  "GET /admin/logins": { body: undefined, answer: Login[] },
+  /** A stream of `LoginStep`: those so far, then each as it comes. It ends after `done`, `failed` or `cancelled`. */
+  "GET /admin/logins/{id}/steps": { body: undefined, stream: LoginStep },
+  /** The catalog and the map. Without `fresh` it is what is known, at once. */
+  "GET /admin/models": { body: undefined, answer: Models },
+  /** This description. */
+  "GET /admin/openapi.json": { body: undefined, answer: unknown },
+  /** How other programs are pointed here. With the local token. */
+  "GET /admin/recipes": { body: undefined, answer: ClientRecipe[] },
+  /** Every setting, in the order of the documentation. */
+  "GET /admin/settings": { body: undefined, answer: Setting[] },
+  /** The picture of the program. */
+  "GET /admin/snapshot": { body: undefined, answer: Snapshot },
+  /** Sums of requests and tokens over time. */
+  "GET /admin/usage": { body: undefined, answer: UsagePoint[] },
+  /** How full the limits were, oldest reading first. `every` and `by` count for nothing here. */
+  "GET /admin/usage/limits": { body: undefined, answer: LimitPoint[] },
+  /** Gives an account a name. */
+  "PATCH /admin/accounts/{account}": { body: Rename, answer: undefined },
+  /** Renews the tokens of all accounts that have one. Tells of those that could not be. */
+  "POST /admin/accounts/refresh": { body: undefined, answer: AccountTrouble[] },
+  /** Renews an account's token now, whatever its age. */
+  "POST /admin/accounts/{account}/refresh": { body: undefined, answer: undefined },
+  /** Lets an account at its usage limit be tried at once. */
+  "POST /admin/accounts/{account}/retry": { body: undefined, answer: undefined },
+  /** Asks an account for one word, through the same path as Claude Code's requests. */
+  "POST /admin/accounts/{account}/test": { body: undefined, answer: Tested },
+  /** Prefers an account to the others, for all sessions from now on. */
+  "POST /admin/accounts/{account}/use": { body: undefined, answer: undefined },
+  /** Points Claude Code at Dragoman, or tells what that would change. */
+  "POST /admin/claude-code": { body: NewSetUp, answer: SetUpReport },
+  /** A stream of `Check`, each as soon as it is done. Leaving ends the check-up. */
+  "POST /admin/doctor": { body: NewCheckUp, stream: Check },
+  /** Somebody looks at the limits: they are read again in the background if they are old. */
+  "POST /admin/limits/looked-at": { body: undefined, answer: undefined },
+  /** Reads the limits of every account now. Tells of those that could not be read. */
+  "POST /admin/limits/refresh": { body: undefined, answer: AccountTrouble[] },
+  /** Begins to sign in. */
+  "POST /admin/logins": { body: NewLogin, answer: Login },
+  /** Hands in what the user pasted; the steps tell what became of it. */
+  "POST /admin/logins/{id}/paste": { body: Pasted, answer: undefined },
+  /** Deletes what is older or more than the settings allow. */
+  "POST /admin/usage/prune": { body: undefined, answer: Removed },
+  /** Keeps an account out of use, or lets it in again. */
+  "PUT /admin/accounts/{account}/paused": { body: Pause, answer: undefined },
+  /** Opens or closes the proxy's listener; answers when that is done. */
+  "PUT /admin/server": { body: Switch, answer: ServerState },
+  /** Writes a setting into the settings file and uses it from now on. */
+  "PUT /admin/settings/{key}": { body: NewValue, answer: Setting },
+}
