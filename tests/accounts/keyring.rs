@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use support::Launch;
-use support::fake::FakeChatGpt;
+use support::fake::{FakeChatGpt, Rule};
 
 use crate::*;
 
@@ -12,6 +12,20 @@ const KEY: &str = "sk-canary-0123456789keyring";
 
 /// Runs a script on a private bus, in which `dragoman` keeps its logins in the keyring.
 fn on_a_bus(launch: &Launch, keyring: &str, script: &str) -> (Option<i32>, String) {
+    bus(launch, &[], &format!("{keyring}\n{script}"))
+}
+
+/// The same on a bus on which nothing offers a keyring.
+fn on_a_bare_bus(launch: &Launch, script: &str) -> (Option<i32>, String) {
+    let configuration = launch.path().join("bus.conf");
+    let text = "<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth>\
+        <policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
+        <allow own=\"*\"/></policy></busconfig>";
+    std::fs::write(&configuration, text).unwrap();
+    bus(launch, &[&format!("--config-file={}", configuration.display())], script)
+}
+
+fn bus(launch: &Launch, arguments: &[&str], script: &str) -> (Option<i32>, String) {
     let dragoman = launch.command();
     let mut command = Command::new("dbus-run-session");
     let home = launch.path().join("user");
@@ -27,13 +41,15 @@ fn on_a_bus(launch: &Launch, keyring: &str, script: &str) -> (Option<i32>, Strin
         .env("DRAGOMAN_TOKEN_STORE", "keyring")
         .env("XDG_RUNTIME_DIR", &run)
         .env("XDG_DATA_HOME", home.join("data"));
-    command.env("dragoman", dragoman.get_program()).env("KEY", KEY);
+    command.env("dragoman", dragoman.get_program()).env("KEY", KEY).env("codex", clients().join("codex"));
     // Without a display a password window can't open: asking fails instead.
-    command.args(["--", "bash", "-c", &format!("{keyring}\n{script}")]).current_dir(launch.path());
+    command.args(arguments).args(["--", "bash", "-c", script]).current_dir(launch.path());
     let output = command.output().expect("dbus-run-session; `make setup-tests` installs it");
     let said =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    assert!(!said.contains(KEY), "the key was said: {said}");
+    for secret in [KEY, "rt_canary_", "eyJ"] {
+        assert!(!said.contains(secret), "{secret} was said: {said}");
+    }
     (output.status.code(), said)
 }
 
@@ -86,12 +102,109 @@ fn a_locked_keyring_is_not_a_missing_login() {
     assert_eq!(code, Some(0), "{said}");
     // Another session: the keyring is started when it is asked for, and nobody unlocks it.
     let (_, said) = on_a_bus(&launch, "", "\"$dragoman\" accounts list; \"$dragoman\" accounts test 1");
-    assert!(said.contains("locked"), "{said}");
+    assert!(said.contains("the system's keyring is locked; unlock it and try again"), "{said}");
     assert!(!said.contains("sign in again") && !said.contains("There is no account"), "{said}");
     // Unlocked again, it is there as it was.
     let (code, said) = on_a_bus(&launch, UNLOCKED, "\"$dragoman\" accounts list");
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("ready"), "{said}");
+}
+
+/// A Codex CLI that keeps its login in the keyring, and the entry as Codex CLI 0.169 makes it (measured).
+fn codex_in_the_keyring(launch: &Launch, login: &support::Credentials) -> String {
+    let home = launch.path().join("codex");
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::write(home.join("config.toml"), "cli_auth_credentials_store = \"keyring\"\n").unwrap();
+    let text: serde_json::Value = serde_json::from_str(&login.auth_json()).unwrap();
+    std::fs::write(launch.path().join("entry.json"), text.to_string()).unwrap();
+    let home = std::fs::canonicalize(home).unwrap();
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(home.to_string_lossy().as_bytes());
+    let start: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("service 'Codex Auth' username 'cli|{start}' target default application rust-keyring")
+}
+
+#[test]
+fn the_codex_clis_login_in_the_keyring_is_linked_renewed_there_and_still_the_codex_clis() {
+    assert!(clients().join("codex").exists(), "the Codex CLI is missing; `make setup-tests` installs it");
+    let fake = FakeChatGpt::start();
+    fake.script([Rule::any("a").always().text("ready")]);
+    let launch = Launch::signed_out(&fake);
+    let login = fake.sign_in_for(60);
+    let entry = codex_in_the_keyring(&launch, &login);
+    let (code, said) = on_a_bus(
+        &launch,
+        UNLOCKED,
+        &format!(
+            "\"$dragoman\" accounts list && exit 10 # a keyring is not asked for a login that nobody wanted
+             \"$dragoman\" login --import=linked && exit 9
+             secret-tool store --label=codex {entry} < entry.json || exit 8
+             rm entry.json
+             \"$codex\" login status || exit 7
+             \"$dragoman\" login --import=linked || exit 6
+             \"$dragoman\" accounts test 1 || exit 5
+             [ ! -e codex/auth.json ] || exit 4
+             secret-tool lookup {entry} > after.json
+             \"$codex\" login status || exit 3
+             \"$dragoman\" login --import=own --device || exit 2
+             \"$dragoman\" logout 1 --codex-too || exit 1
+             secret-tool lookup {entry} && exit 11
+             \"$dragoman\" accounts list"
+        ),
+    );
+    assert_eq!(code, Some(0), "{said} {}", fake.story());
+    assert!(said.contains(&format!("signed in as {}", support::EMAIL)), "{said}");
+    assert_eq!(said.matches("Logged in using ChatGPT").count(), 2, "{said}");
+    assert!(said.contains("cli_auth_credentials_store = \"file\""), "what to do without an entry: {said}");
+    let renewals =
+        fake.refreshes().iter().filter(|request| request.body["grant_type"] == "refresh_token").count();
+    assert_eq!(renewals, 1, "{}", fake.story());
+    let after: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(launch.path().join("after.json")).unwrap()).unwrap();
+    assert_ne!(after["tokens"]["refresh_token"], login.refresh_token.as_str());
+    assert_eq!(after["a_key_of_a_newer_codex"]["kept"], true);
+}
+
+#[test]
+fn a_codex_login_in_a_keyring_that_is_locked_or_away_is_told_apart() {
+    let fake = FakeChatGpt::start();
+    fake.script([Rule::any("a").always().text("ready")]);
+    let launch = Launch::signed_out(&fake);
+    let entry = codex_in_the_keyring(&launch, &fake.sign_in());
+    let (code, said) = on_a_bus(
+        &launch,
+        UNLOCKED,
+        &format!(
+            "secret-tool store --label=codex {entry} < entry.json || exit 8
+             rm entry.json
+             \"$dragoman\" login --import=linked || exit 7
+             \"$dragoman\" accounts test 1"
+        ),
+    );
+    assert_eq!(code, Some(0), "{said}");
+    const SCRIPT: &str = "\"$dragoman\" accounts list; \"$dragoman\" accounts test 1 && exit 9
+        \"$dragoman\" login --import=linked && exit 8; exit 0";
+    for (words, (code, said)) in [
+        ("is locked; unlock it", on_a_bus(&launch, "", SCRIPT)),
+        ("there is no usable one here", on_a_bare_bus(&launch, SCRIPT)),
+    ] {
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(said.matches(words).count(), 3, "{words}: {said}");
+        assert!(!said.contains("sign in again") && !said.contains("signed out"), "{said}");
+    }
+}
+
+#[test]
+fn on_a_bus_without_a_keyring_the_way_to_files_is_told_and_not_taken() {
+    let fake = FakeChatGpt::start();
+    let launch = launch(&fake);
+    let (code, said) =
+        on_a_bare_bus(&launch, "printf %s \"$KEY\" | \"$dragoman\" login --api-key && exit 9; exit 0");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("no usable system keyring") && said.contains("DRAGOMAN_TOKEN_STORE=file"),
+        "{said}"
+    );
+    assert_eq!(files_with_the_key(&launch), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]

@@ -37,6 +37,7 @@ async fn no_token_of_an_own_login_is_written_or_said() {
         &["accounts", "rename", "1", "work", "-vv"],
         &["status"],
         &["status", "--json"],
+        &["usage", "--json", "--by", "account"],
     ] {
         let (_, said) = run(dragoman.launch(), arguments);
         assert_clean(&format!("{arguments:?}"), &said, &seen);
@@ -56,6 +57,11 @@ async fn no_token_of_an_own_login_is_written_or_said() {
         }
     }
     assert!(files >= 3, "nothing was searched");
+    // The history, the journal of a renewal that came to no good end, the limits that were kept.
+    for name in ["state/history.db", ".renewal", "cache/limits.json"] {
+        let there = support::files_below(dragoman.path());
+        assert!(there.iter().any(|path| path.to_string_lossy().ends_with(name)), "{name} was not searched");
+    }
 }
 
 fn assert_clean(place: &str, text: &str, secrets: &[String]) {

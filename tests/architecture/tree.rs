@@ -78,6 +78,15 @@ fn machine(file: &File) -> Vec<String> {
 }
 
 /// `root` says its lints itself, because desktop alone may expect `unsafe_code`; it must not say less otherwise.
+/// A test that plain `cargo test` leaves out must be run elsewhere: the stage `keyring` of `.ci/test` runs those of the
+/// crates' libraries, and nobody runs others.
+fn left_out(file: &File) -> Option<String> {
+    let is_run = file.path.starts_with("src-tauri/crates/");
+    let ignores =
+        file.path.ends_with(".rs") && file.text.lines().any(|line| line.trim().starts_with("#[ignore"));
+    (ignores && !is_run).then(|| format!("{} leaves out a test that nobody runs", file.path))
+}
+
 fn manifest(package: &str, text: &str, root: &str) -> Vec<String> {
     let mut violations = Vec::new();
     let lines = |name: &str, text: &str| section(name, text).map(str::to_owned).collect::<BTreeSet<_>>();
@@ -150,6 +159,18 @@ fn every_module_opens_by_saying_what_is_in_it() {
 #[test]
 fn no_file_names_a_path_of_one_machine() {
     expect_none(&files().iter().flat_map(machine).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_test_is_left_out_silently() {
+    expect_none(&files().iter().filter_map(left_out).collect::<Vec<_>>());
+    let stages = read(&root().join(".ci/test"));
+    assert!(
+        stages.contains("cargo test --workspace --lib --locked -- --ignored"),
+        "nobody runs the ignored ones"
+    );
+    let stray = File { path: "tests/cli/main.rs".to_owned(), text: "    #[ignore]\nfn x() {}".to_owned() };
+    assert!(left_out(&stray).is_some());
 }
 
 #[test]

@@ -5,35 +5,7 @@ mod accounts;
 mod commands;
 mod configuration;
 
-use std::process::Output;
-
-use serde_json::Value;
-use support::Launch;
-
-/// A finished command.
-struct Done {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Done {
-    #[track_caller]
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
-    }
-}
-
-impl From<Output> for Done {
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let done = Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) };
-        for words in ["panicked", "RUST_BACKTRACE"] {
-            assert!(!done.err.contains(words), "{}", done.err);
-        }
-        done
-    }
-}
+use support::{Done, Launch};
 
 fn run(launch: &Launch, arguments: &[&str]) -> Done {
     launch.command().args(arguments).output().unwrap().into()

@@ -9,11 +9,10 @@ mod settings;
 mod shells;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-use serde_json::Value;
-use support::Launch;
 use support::fake::FakeChatGpt;
+use support::{Done, Launch};
 
 /// A user with a Claude Code directory of their own, and no server.
 struct User {
@@ -51,35 +50,6 @@ impl User {
     #[track_caller]
     fn run(&self, arguments: &[&str]) -> Done {
         Done::from(self.command(arguments).output().unwrap())
-    }
-}
-
-/// A finished command.
-struct Done {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Done {
-    #[track_caller]
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
-    }
-
-    #[track_caller]
-    fn good(self) -> Self {
-        assert_eq!(self.code, Some(0), "{} {}", self.out, self.err);
-        self
-    }
-}
-
-impl From<Output> for Done {
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let done = Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) };
-        assert!(!done.err.contains("panicked"), "{}", done.err);
-        done
     }
 }
 

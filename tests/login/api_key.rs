@@ -53,42 +53,19 @@ fn a_key_on_the_command_line_is_a_usage_error() {
     assert!(fake.requests().is_empty());
 }
 
-/// On a terminal: `script` gives the program one, and shows what a person would see.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_key_typed_on_a_terminal_is_not_shown() {
-    use std::io::{Read as _, Write as _};
     let fake = FakeChatGpt::start();
     fake.accept_key(KEY);
     let launch = launch(&fake);
-    let line = format!("{} login --api-key", support::bin("dragoman").display());
-    let command = launch.command();
-    let mut script = std::process::Command::new("script");
-    script.env_clear();
-    for (name, value) in command.get_envs() {
-        script.env(name, value.unwrap());
-    }
-    script.args(["--quiet", "--return", "--echo", "always", "--command", &line, "/dev/null"]);
-    let mut child =
-        script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let (mut input, mut out) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let screen = tokio::task::spawn_blocking(move || {
-        let mut screen = Vec::new();
-        let mut piece = [0; 256];
-        let mut typed = false;
-        while let Ok(count @ 1..) = out.read(&mut piece) {
-            screen.extend_from_slice(&piece[..count]);
-            if !typed && String::from_utf8_lossy(&screen).contains("not shown") {
-                // The echo is switched off when the question is there.
-                std::thread::sleep(std::time::Duration::from_millis(300));
-                input.write_all(format!("{KEY}\n").as_bytes()).unwrap();
-                typed = true;
-            }
-        }
-        String::from_utf8_lossy(&screen).into_owned()
-    });
-    let screen = screen.await.unwrap();
-    assert!(child.wait().unwrap().success(), "{screen}");
+    let mut terminal = crate::terminal::Terminal::start(&launch, "login --api-key");
+    terminal.until("not shown").await;
+    // The echo is switched off when the question is there.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    terminal.enter(KEY);
+    let (status, screen) = terminal.end().await;
+    assert_eq!(status, Some(0), "{screen}");
     assert!(screen.contains("OpenAI API key") && screen.contains("Kept"), "{screen}");
     assert!(!screen.contains(KEY), "the key is on the screen: {screen}");
     assert!(kept(&launch).contains(KEY));

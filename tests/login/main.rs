@@ -10,6 +10,7 @@ mod device;
 mod import;
 mod manual;
 mod out;
+mod terminal;
 mod trouble;
 
 use std::path::{Path, PathBuf};

@@ -1,12 +1,50 @@
 //! A command of `dragoman` that takes its time: its output line by line, and words for its input.
 
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 
 use crate::{Launch, SOON};
+
+/// A finished command.
+#[derive(Debug)]
+pub struct Done {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
+impl Done {
+    /// The output as JSON; panics if it is none.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
+    }
+
+    /// Panics unless it ended well.
+    #[track_caller]
+    pub fn good(self) -> Self {
+        assert_eq!(self.code, Some(0), "{} {}", self.out, self.err);
+        self
+    }
+}
+
+impl From<Output> for Done {
+    /// Panics if the program did.
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let done = Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) };
+        for words in ["panicked", "RUST_BACKTRACE"] {
+            assert!(!done.err.contains(words), "{}", done.err);
+        }
+        done
+    }
+}
 
 /// A running command. Dropping it kills it.
 #[derive(Debug)]

@@ -37,8 +37,16 @@ async fn no_secret_is_written_or_said() {
     dragoman.messages(&json!({ "model": PROMPT, "messages": PROMPT })).send().await;
     dragoman.messages(&message(PROMPT)).header("authorization", "Bearer wrong-canary-5d").send().await;
     dragoman.call("GET", "/health").send().await;
-    for arguments in [["status", "--json"], ["models", "--json"]] {
+    for arguments in [
+        &["status", "--json"][..],
+        &["models", "--json"],
+        &["accounts", "list", "--json"],
+        &["usage", "--json"],
+        &["usage", "--json", "--by", "account"],
+        &["usage", "--csv", "--by", "session"],
+    ] {
         let output = dragoman.launch().command().args(arguments).output().unwrap();
+        assert!(output.stdout.len() > 20, "{arguments:?} says nothing");
         assert_clean(&format!("dragoman {arguments:?}"), &[output.stdout, output.stderr].concat(), &login);
     }
     dragoman.interrupt("TERM");
@@ -54,6 +62,10 @@ async fn no_secret_is_written_or_said() {
             assert_clean(&path.display().to_string(), &std::fs::read(&path).unwrap(), &login);
         }
     }
+    assert!(
+        dragoman.files().iter().any(|path| path.ends_with("state/history.db")),
+        "no history was searched"
+    );
     // What was searched is the log of these requests, not an empty file.
     assert!(logged.contains("gpt-6.1-terra"), "the log tells nothing: {:?} {logged}", dragoman.files());
 }

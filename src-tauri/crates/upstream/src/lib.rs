@@ -28,7 +28,8 @@ mod testing;
 mod usage;
 
 pub use accounts::{
-    AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, Rest, Secret,
+    AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, KeyringTrouble, Rest,
+    Secret,
 };
 pub use attempt::{AccountTag, Attempt, Turn};
 pub use catalog::{Catalog, Model, Source};

@@ -3,7 +3,6 @@
 //! Not here: which of several accounts is used (`mod.rs`).
 
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::codex_auth::{CodexAuth, Found};
+use super::codex_auth::{CodexAuth, Found, Unread};
 use super::journal::{Journal, Left};
 use super::own::Own;
 use super::refresh::{Issuer, Reason};
@@ -119,7 +118,7 @@ enum Read {
     Tokens(Arc<Tokens>, Left),
     Locked(Arc<StoreError>),
     ApiKey,
-    Unreadable(io::Error),
+    Unreadable(Unread),
     Nothing,
 }
 
@@ -153,6 +152,13 @@ impl Account {
 
     pub(crate) fn id(&self) -> &AccountId {
         &self.seat.id
+    }
+
+    /// The user put it into the list: no place is too private to look for it.
+    pub(super) fn is_wanted(&self) {
+        if let Source::Linked(codex) = &self.source {
+            codex.allow_keyring();
+        }
     }
 
     /// Its place in the picture of the accounts.
@@ -298,7 +304,11 @@ impl Account {
                 "The Codex CLI in {home} is signed in with an API key; Dragoman needs a ChatGPT login there. Run `codex \
                  login` and choose ChatGPT, or try `dragoman demo`, which needs no account."
             )),
-            Read::Unreadable(error) => AccountState::SignIn(format!(
+            Read::Unreadable(Unread::Keyring(trouble)) => {
+                tracing::warn!(account = %self.id(), %trouble, "the Codex CLI's login cannot be read");
+                AccountState::Locked(format!("The Codex CLI's login cannot be read: {trouble}."))
+            }
+            Read::Unreadable(Unread::File(error)) => AccountState::SignIn(format!(
                 "The Codex CLI's login in {home}/auth.json cannot be read ({error}). Run `codex login` again."
             )),
             Read::Nothing => match self.kind {

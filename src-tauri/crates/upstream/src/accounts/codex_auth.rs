@@ -1,10 +1,12 @@
-//! The Codex CLI's `auth.json` (`upstream.md` §a.7): read live, rewritten under the CLI's own locks.
+//! The Codex CLI's login (`upstream.md` §a.7), in its `auth.json` or in the system's keyring: read live, rewritten under
+//! the CLI's own locks.
 //!
 //! Not here: when it is refreshed (`mod.rs`), the call that does (`refresh.rs`).
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::codex_keyring::{CodexKeyring, Keeping, KeyringTrouble};
 use super::secret::Secret;
 use super::tokens::Tokens;
 use crate::files::{self, Lock, Stamp};
@@ -33,6 +36,18 @@ pub(crate) enum Found {
 pub(crate) struct CodexAuth {
     home: PathBuf,
     seen: Mutex<Option<(Stamp, Found)>>,
+    keyring: CodexKeyring,
+    /// The keyring may be asked. Not for a login that is only looked for: asking may open a password window.
+    may_ask: AtomicBool,
+}
+
+/// Why the login can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unread {
+    #[error("{0}")]
+    File(#[from] io::Error),
+    #[error("{0}")]
+    Keyring(#[from] KeyringTrouble),
 }
 
 /// The parts that we understand.
@@ -49,8 +64,32 @@ struct File {
 }
 
 impl CodexAuth {
+    /// The login in the file.
     pub(crate) fn new(home: PathBuf) -> Self {
-        Self { home, seen: Mutex::new(None) }
+        let keyring = CodexKeyring::of(home.clone());
+        Self { home, seen: Mutex::new(None), keyring, may_ask: AtomicBool::new(false) }
+    }
+
+    /// The login wherever the CLI's settings say that it is.
+    pub(crate) fn anywhere(home: PathBuf) -> Self {
+        let auth = Self::new(home);
+        auth.allow_keyring();
+        auth
+    }
+
+    /// The user wants this login: from now on it is also looked for in the keyring.
+    pub(crate) fn allow_keyring(&self) {
+        self.may_ask.store(true, Ordering::Relaxed);
+    }
+
+    fn is_in_keyring(&self) -> bool {
+        self.may_ask.load(Ordering::Relaxed)
+            && match Keeping::of(&self.home) {
+                Keeping::Keyring => true,
+                // Where there is no keyring the CLI takes the file; what it keeps in the keyring it deletes there.
+                Keeping::Auto => !self.path().exists(),
+                Keeping::File | Keeping::Hidden(_) => false,
+            }
     }
 
     /// The directory, for messages.
@@ -62,8 +101,11 @@ impl CodexAuth {
         self.home.join("auth.json")
     }
 
-    /// What the file holds now. Reads it only if it has changed; blocks.
-    pub(crate) fn read(&self) -> io::Result<Found> {
+    /// The login now. A file is read only if it has changed, a keyring now and then; blocks.
+    pub(crate) fn read(&self) -> Result<Found, Unread> {
+        if self.is_in_keyring() {
+            return entry(self.keyring.load()?.as_ref());
+        }
         let path = self.path();
         let Some(stamp) = files::stamp(&path)? else { return Ok(Found::Nothing) };
         if let Some((seen, found)) = &*self.seen.lock().unwrap_or_else(PoisonError::into_inner)
@@ -74,14 +116,17 @@ impl CodexAuth {
         self.read_anew()
     }
 
-    /// What the file holds now, whatever its stamp says.
-    pub(crate) fn read_anew(&self) -> io::Result<Found> {
+    /// The login now, whatever is known of it.
+    pub(crate) fn read_anew(&self) -> Result<Found, Unread> {
+        if self.is_in_keyring() {
+            return entry(self.keyring.load_anew()?.as_ref());
+        }
         let path = self.path();
         let Some(stamp) = files::stamp(&path)? else { return Ok(Found::Nothing) };
         let text = match fs::read(&path) {
             Ok(bytes) => Zeroizing::new(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let found = parse(&text)?;
         // If the file changed between stamp and read, the stamp is the older one and the next read looks again.
@@ -94,26 +139,38 @@ impl CodexAuth {
         files::lock(self.home.join("auth.lock"), false, limit).await
     }
 
-    /// Puts renewed tokens into the file; everything else in it stays. Only if it still holds one of the refresh tokens
-    /// that was spent: a login made meanwhile wins. Returns what the file holds afterwards. Blocks.
-    pub(crate) fn commit(&self, spent: &Secret, new: &Tokens) -> io::Result<Found> {
-        let path = self.path();
-        let text = Zeroizing::new(fs::read(&path)?);
+    /// Puts renewed tokens in the place of the old ones; everything else stays. Only if it still holds one of the refresh
+    /// tokens that was spent: a login made meanwhile wins. Returns what is there afterwards. Blocks.
+    pub(crate) fn commit(&self, spent: &Secret, new: &Tokens) -> Result<Found, Unread> {
+        let is_in_keyring = self.is_in_keyring();
+        let text = match is_in_keyring {
+            true => match self.keyring.load_anew()? {
+                Some(text) => Zeroizing::new(text.expose().as_bytes().to_vec()),
+                None => return Ok(Found::Nothing),
+            },
+            false => Zeroizing::new(fs::read(self.path())?),
+        };
         match parse(&text)? {
             Found::Login(tokens) if tokens.refresh_token.as_ref() == Some(spent) => {}
             other => return Ok(other),
         }
         let text = Zeroizing::new(edited(std::str::from_utf8(&text).map_err(|_| malformed())?, new)?);
         let _lock = self.write_lock()?;
-        files::write_private(&path, ".auth-", text.as_bytes())?;
+        match is_in_keyring {
+            true => self.keyring.save(Secret::new(text.as_str()))?,
+            false => files::write_private(&self.path(), ".auth-", text.as_bytes())?,
+        }
         self.read_anew()
     }
 
     /// Signs the CLI out here, as its own `codex logout` does. Blocks.
-    pub(crate) fn remove(&self) -> io::Result<()> {
+    pub(crate) fn remove(&self) -> Result<(), Unread> {
         let _lock = self.write_lock()?;
+        if self.is_in_keyring() {
+            self.keyring.remove()?;
+        }
         match fs::remove_file(self.path()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -130,6 +187,14 @@ impl CodexAuth {
         }
         tracing::warn!("auth.json.lock is held by somebody else, writing renewed tokens without it");
         Ok(None)
+    }
+}
+
+/// What an entry of the keyring holds.
+fn entry(text: Option<&Secret>) -> Result<Found, Unread> {
+    match text {
+        Some(text) => Ok(parse(text.expose().as_bytes())?),
+        None => Ok(Found::Nothing),
     }
 }
 

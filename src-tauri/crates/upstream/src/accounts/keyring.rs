@@ -47,6 +47,29 @@ impl KeyringStore {
         Self::over(Arc::new(platform), LIMIT)
     }
 
+    /// The same one, where the Codex CLI has its entries.
+    pub(super) fn of_codex() -> Self {
+        Self { service: "Codex Auth", ..Self::new() }
+    }
+
+    /// An entry of another program's: a text as it is, not cut and without generations.
+    pub(super) fn entry(&self, user: &str) -> Result<Option<Secret>, StoreError> {
+        let user = user.to_owned();
+        self.run(move |entries| Ok(entries.password(&user)?))
+    }
+
+    /// Puts a text into another program's entry, as it is.
+    pub(super) fn set_entry(&self, user: &str, text: Secret) -> Result<(), StoreError> {
+        let user = user.to_owned();
+        self.run(move |entries| Ok(entries.build(&user)?.set_password(text.expose())?))
+    }
+
+    /// Deletes another program's entry.
+    pub(super) fn remove_entry(&self, user: &str) -> Result<(), StoreError> {
+        let user = user.to_owned();
+        self.run(move |entries| Ok(entries.delete(&user).map(drop)?))
+    }
+
     fn over(open: Arc<Opener>, limit: Duration) -> Self {
         Self { service: "Dragoman", limit, open, worker: Mutex::new(None) }
     }
@@ -194,8 +217,20 @@ struct Entries {
 }
 
 impl Entries {
+    fn build(&self, user: &str) -> Result<keyring_core::Entry, Error> {
+        self.store.build(self.service, user, None)
+    }
+
+    fn password(&self, user: &str) -> Result<Option<Secret>, Error> {
+        match self.build(user)?.get_password() {
+            Ok(text) => Ok(Some(Secret::new(text))),
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn get(&self, user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        match self.store.build(self.service, user, None)?.get_secret() {
+        match self.build(user)?.get_secret() {
             Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
             Err(Error::NoEntry) => Ok(None),
             Err(error) => Err(error),
@@ -203,12 +238,12 @@ impl Entries {
     }
 
     fn set(&self, user: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.store.build(self.service, user, None)?.set_secret(bytes)
+        self.build(user)?.set_secret(bytes)
     }
 
     /// True if there was such an entry.
     fn delete(&self, user: &str) -> Result<bool, Error> {
-        match self.store.build(self.service, user, None)?.delete_credential() {
+        match self.build(user)?.delete_credential() {
             Ok(()) => Ok(true),
             Err(Error::NoEntry) => Ok(false),
             Err(error) => Err(error),
@@ -450,11 +485,96 @@ mod tests {
         assert!(matches!(store.load("a"), Err(StoreError::Damaged)));
     }
 
-    /// Needs an unlocked Secret Service; run by hand: `dbus-run-session -- sh -c 'printf x | gnome-keyring-daemon
-    /// --unlock --components=secrets; cargo test -p dragoman-upstream -- --ignored system_keyring'`.
+    // The tests below need an unlocked Secret Service. The stage `keyring` of `.ci/test` runs all that are ignored in
+    // this room, in a session of their own, one after the other.
+
     #[test]
     #[ignore = "needs an unlocked system keyring"]
     fn the_system_keyring_keeps_its_promise() {
         keeps_its_promise(&KeyringStore::new());
+    }
+
+    #[test]
+    #[ignore = "needs an unlocked system keyring"]
+    fn another_program_s_entry_is_read_and_written_as_it_is() {
+        let tool = |arguments: &[&str], input: &str| {
+            let mut tool = std::process::Command::new("secret-tool");
+            tool.args(arguments).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+            let mut running = tool.spawn().expect("secret-tool; `make setup-tests` installs it");
+            std::io::Write::write_all(&mut running.stdin.take().unwrap(), input.as_bytes()).unwrap();
+            String::from_utf8(running.wait_with_output().unwrap().stdout).unwrap()
+        };
+        // As Codex CLI 0.169 has it, measured.
+        let attributes = [
+            "service",
+            "Codex Auth",
+            "username",
+            "cli|test",
+            "target",
+            "default",
+            "application",
+            "rust-keyring",
+        ];
+        let store = KeyringStore::of_codex();
+        assert_eq!(store.entry("cli|test").unwrap(), None);
+        tool(&[&["store", "--label=test"][..], &attributes].concat(), "{\"a\":1}");
+        assert_eq!(store.entry("cli|test").unwrap(), Some(Secret::new("{\"a\":1}")));
+        let long = "x".repeat(6000);
+        store.set_entry("cli|test", Secret::new(long.clone())).unwrap();
+        assert_eq!(tool(&[&["lookup"][..], &attributes].concat(), ""), long, "the same entry, in one piece");
+        store.remove_entry("cli|test").unwrap();
+        assert_eq!(tool(&[&["lookup"][..], &attributes].concat(), ""), "");
+    }
+
+    /// The keyring's process, stopped; dropping it lets it go on.
+    struct Stopped(String);
+
+    impl Stopped {
+        fn stop() -> Self {
+            let mut ask = std::process::Command::new("busctl");
+            ask.args([
+                "--user",
+                "call",
+                "org.freedesktop.DBus",
+                "/org/freedesktop/DBus",
+                "org.freedesktop.DBus",
+            ]);
+            ask.args(["GetConnectionUnixProcessID", "s", "org.freedesktop.secrets"]);
+            let said = String::from_utf8(ask.output().expect("busctl").stdout).unwrap();
+            let id = said.split_whitespace().nth(1).expect("the keyring has a process").to_owned();
+            signal("STOP", &id);
+            Self(id)
+        }
+    }
+
+    impl Drop for Stopped {
+        fn drop(&mut self) {
+            signal("CONT", &self.0);
+        }
+    }
+
+    fn signal(signal: &str, id: &str) {
+        assert!(std::process::Command::new("kill").args(["-s", signal, id]).status().unwrap().success());
+    }
+
+    #[test]
+    #[ignore = "needs an unlocked system keyring"]
+    fn a_system_keyring_that_hangs_costs_its_time_limit_and_is_used_again_afterwards() {
+        let store = KeyringStore::over(Arc::new(platform), Duration::from_secs(2));
+        store.save("hangs", &Secret::new("kept")).unwrap();
+        let stopped = Stopped::stop();
+        for _ in 0..2 {
+            let begun = std::time::Instant::now();
+            let error = store.load("hangs").unwrap_err();
+            assert!((2..4).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+            assert!(matches!(error, StoreError::TimedOut(_)));
+            assert_eq!(
+                error.to_string(),
+                "the system's keyring did not answer within 2 s (is a password window open?)"
+            );
+        }
+        drop(stopped);
+        assert_eq!(store.load("hangs").unwrap(), Some(Secret::new("kept")), "a fresh connection");
+        store.remove("hangs").unwrap();
     }
 }

@@ -6,6 +6,7 @@
 mod account;
 mod choose;
 mod codex_auth;
+mod codex_keyring;
 mod journal;
 mod jwt;
 mod keyring;
@@ -34,7 +35,9 @@ pub(crate) use self::account::{Account, Clock, Recovered};
 use self::account::{Means, Source};
 use self::choose::Chooser;
 pub(crate) use self::choose::{Choice, is_over};
-pub(crate) use self::codex_auth::{CodexAuth, Found};
+pub(crate) use self::codex_auth::{CodexAuth, Found, Unread};
+pub(crate) use self::codex_keyring::Keeping;
+pub use self::codex_keyring::KeyringTrouble;
 use self::journal::Journal;
 pub(crate) use self::jwt::Claims;
 #[cfg(test)]
@@ -212,7 +215,11 @@ impl Accounts {
             .iter()
             .map(|entry| {
                 let made = || Arc::new(self.account(entry));
-                Arc::clone(known.all.entry(entry.id.clone()).or_insert_with(made))
+                let account = Arc::clone(known.all.entry(entry.id.clone()).or_insert_with(made));
+                if entry.added_at.is_some() {
+                    account.is_wanted();
+                }
+                account
             })
             .collect();
         if known.index.as_ref().is_some_and(|before| before.wishes != index.wishes) {
@@ -288,6 +295,8 @@ fn no_account() -> Failure {
     Failure::Internal { message: "there is no account at all".to_owned() }
 }
 
+#[cfg(test)]
+mod clock_tests;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]

@@ -45,22 +45,22 @@ pub(crate) fn sign_in(home: &Path, access: &str, refresh: &str) {
     files::write_private(&home.join("auth.json"), ".t-", file.to_string().as_bytes()).unwrap();
 }
 
-fn on_disk(home: &Path) -> Value {
+pub(super) fn on_disk(home: &Path) -> Value {
     serde_json::from_slice(&fs::read(home.join("auth.json")).unwrap()).unwrap()
 }
 
-struct House {
-    _home: tempfile::TempDir,
-    codex: PathBuf,
-    accounts: Arc<Accounts>,
+pub(super) struct House {
+    pub(super) home: tempfile::TempDir,
+    pub(super) codex: PathBuf,
+    pub(super) accounts: Arc<Accounts>,
 }
 
-fn house(issuer: &str, store: TokenStoreKind) -> House {
+pub(super) fn house(issuer: &str, store: TokenStoreKind) -> House {
     let home = tempfile::tempdir().unwrap();
     let codex = home.path().join("codex");
     fs::create_dir(&codex).unwrap();
     let accounts = accounts(home.path(), issuer, store);
-    House { _home: home, codex, accounts }
+    House { home, codex, accounts }
 }
 
 /// The account that answers in this session.
@@ -74,20 +74,20 @@ pub(super) async fn chosen(accounts: &Accounts, session: &str) -> Arc<Account> {
 
 impl House {
     /// The account in use.
-    async fn account(&self) -> Arc<Account> {
+    pub(super) async fn account(&self) -> Arc<Account> {
         chosen(&self.accounts, "session").await
     }
 
-    async fn usable(&self) -> Result<Credential, Failure> {
+    pub(super) async fn usable(&self) -> Result<Credential, Failure> {
         self.account().await.usable().await
     }
 
-    async fn look(&self) -> AccountView {
+    pub(super) async fn look(&self) -> AccountView {
         self.accounts.look().await.in_use().clone()
     }
 
     /// Our own login, in the list.
-    async fn own(&self, access: &str, refresh: &str) -> AccountId {
+    pub(super) async fn own(&self, access: &str, refresh: &str) -> AccountId {
         self.accounts.add(own_login(access, refresh)).await.unwrap()
     }
 
@@ -109,7 +109,7 @@ pub(super) fn accounts(home: &Path, issuer: &str, store: TokenStoreKind) -> Arc<
 }
 
 /// An issuer that rotates refresh tokens: each may be spent once, and n → n+1.
-async fn issuer() -> Server {
+pub(super) async fn issuer() -> Server {
     let next = std::sync::atomic::AtomicUsize::new(1);
     Server::start(move |request, _| {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
@@ -127,7 +127,7 @@ async fn issuer() -> Server {
     .await
 }
 
-fn sentence(failure: Failure) -> String {
+pub(super) fn sentence(failure: Failure) -> String {
     match failure {
         Failure::SignIn { message } => message,
         other => panic!("{other:?}"),
@@ -199,7 +199,7 @@ async fn two_processes_spend_one_refresh_token_between_them() {
     let issuer = issuer().await;
     let house = house(&issuer.url, TokenStoreKind::Memory);
     sign_in(&house.codex, &access("old", 100), "rt_1");
-    let other = accounts(house._home.path(), &issuer.url, TokenStoreKind::Memory);
+    let other = accounts(house.home.path(), &issuer.url, TokenStoreKind::Memory);
     let (mine, theirs) = (house.account().await, chosen(&other, "session").await);
     let (one, two) = tokio::join!(mine.usable(), theirs.usable());
     assert_eq!(one.unwrap().access, two.unwrap().access);
@@ -384,7 +384,7 @@ async fn whoever_signs_in_or_out_while_another_process_renews_has_the_last_word(
         while issuer.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let other = accounts(house._home.path(), &issuer.url, TokenStoreKind::File);
+        let other = accounts(house.home.path(), &issuer.url, TokenStoreKind::File);
         let anew = own_login(&access("anew", 864_000), "rt_9");
         match does {
             Does::SignsIn => {
@@ -405,7 +405,7 @@ async fn whoever_signs_in_or_out_while_another_process_renews_has_the_last_word(
         assert_eq!(stored.and_then(|tokens| tokens.refresh_token), kept.map(Secret::new));
         let listed = other.look().await.accounts.iter().any(|account| account.id == id);
         assert_eq!(listed, kept.is_some());
-        assert!(!house._home.path().join(format!("state/account-{id}.renewal")).exists());
+        assert!(!house.home.path().join(format!("state/account-{id}.renewal")).exists());
     }
 }
 
@@ -415,7 +415,7 @@ async fn what_a_renewal_left_behind_goes_with_its_account() {
     let house = house(&issuer.url, TokenStoreKind::File);
     let id = house.own(&access("own", 100), "rt_1").await;
     house.usable().await.unwrap();
-    let mark = house._home.path().join(format!("state/account-{id}.renewal"));
+    let mark = house.home.path().join(format!("state/account-{id}.renewal"));
     assert!(mark.exists(), "nobody knows what became of the token");
     house.accounts.remove("1").await.unwrap();
     assert!(!mark.exists());
@@ -465,8 +465,8 @@ async fn an_own_login_that_cannot_be_read_is_not_replaced_by_another_account() {
     let house = house("http://127.0.0.1:1", TokenStoreKind::File);
     sign_in(&house.codex, &access("linked", 864_000), "rt_linked");
     let id = house.own(&access("own", 864_000), "rt_1").await;
-    fs::write(house._home.path().join(format!("state/tokens/{id}.json")), "canary{").unwrap();
-    let other = accounts(house._home.path(), "http://127.0.0.1:1", TokenStoreKind::File);
+    fs::write(house.home.path().join(format!("state/tokens/{id}.json")), "canary{").unwrap();
+    let other = accounts(house.home.path(), "http://127.0.0.1:1", TokenStoreKind::File);
     let words = sentence(chosen(&other, "session").await.usable().await.unwrap_err());
     assert!(words.contains("damaged") && !words.contains("canary"), "{words}");
 }
@@ -516,7 +516,7 @@ async fn accounts_are_added_renamed_preferred_paused_and_removed() {
     assert_eq!(*chosen(accounts, "newer").await.id(), one);
 
     // Another process sees all of it.
-    let other = self::accounts(house._home.path(), "http://127.0.0.1:1", TokenStoreKind::File);
+    let other = self::accounts(house.home.path(), "http://127.0.0.1:1", TokenStoreKind::File);
     assert_eq!(order(&other.look().await), ["work", "a@example.com"]);
     assert_eq!(accounts.remove(two.as_str()).await.unwrap(), two);
     assert_eq!(order(&other.look().await), ["a@example.com"]);
@@ -553,100 +553,4 @@ async fn an_api_key_is_kept_like_a_login_and_shows_its_last_letters() {
     let credential = house.usable().await.unwrap();
     assert_eq!(credential.access, Secret::new("sk-canary-0123456789abcdef"));
     assert_eq!((credential.account_id, credential.refresh), (None, None));
-}
-
-// === clocks ===
-
-/// The calendar is this far off, in seconds.
-fn with_clock(house: &mut House, off: i64) {
-    let accounts = Arc::get_mut(&mut house.accounts).unwrap();
-    let clock = Clock::of(move || Timestamp::now().as_second() + off);
-    Arc::get_mut(&mut accounts.means).unwrap().clock = clock;
-}
-
-#[tokio::test]
-async fn a_clock_that_is_weeks_ahead_causes_one_refresh_and_no_storm() {
-    let issuer = issuer().await;
-    let mut house = house(&issuer.url, TokenStoreKind::Memory);
-    with_clock(&mut house, 30 * 86_400);
-    sign_in(&house.codex, &access("old", 864_000), "rt_1");
-    let mut requests = tokio::task::JoinSet::new();
-    for _ in 0..50 {
-        let accounts = Arc::clone(&house.accounts);
-        requests.spawn(async move { chosen(&accounts, "s").await.usable().await.unwrap().access });
-    }
-    let tokens = requests.join_all().await;
-    assert!(tokens.iter().all(|token| *token == tokens[0]));
-    assert_eq!(house.usable().await.unwrap().access, tokens[0]);
-    assert_eq!(issuer.requests().len(), 1);
-}
-
-#[tokio::test]
-async fn a_clock_that_was_set_back_costs_one_refused_request() {
-    let issuer = issuer().await;
-    let mut house = house(&issuer.url, TokenStoreKind::Memory);
-    with_clock(&mut house, -86_400);
-    let ended = access("ended", -60);
-    sign_in(&house.codex, &ended, "rt_1");
-    let credential = house.usable().await.unwrap();
-    assert_eq!(credential.access, Secret::new(ended), "by this calendar it is still good");
-    assert_eq!(house.account().await.recover(&credential).await.unwrap(), Recovered::Renewed);
-    assert_eq!(issuer.requests().len(), 1);
-    assert_ne!(house.usable().await.unwrap().access, credential.access);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rest_of_a_process_before_ends_when_it_was_to_end_whatever_the_calendar_says() {
-    let house = house("http://127.0.0.1:1", TokenStoreKind::Memory);
-    house.own(&access("own", 864_000), "rt_1").await;
-    let account = house.account().await;
-    let now = Timestamp::now().as_second();
-    for rest in [
-        Rest { since: now - 500, until: Some(now) },
-        Rest { since: now, until: None },
-        Rest { since: now + 900, until: Some(now + 600) },
-    ] {
-        account.rest_again(rest);
-        assert!(account.rests().is_none(), "{rest:?}");
-        assert_eq!(house.look().await.rest, None);
-    }
-    // The first was told in time, the second by a clock that has been set back by weeks since.
-    for (since, until) in [(now - 100, now + 600), (now + 2_000_000, now + 2_000_600)] {
-        account.rest_again(Rest { since, until: Some(until) });
-        assert!(
-            matches!(account.rests(), Some(Failure::AccountLimit { resets_at, .. }) if resets_at == Some(until))
-        );
-        assert_eq!(house.look().await.rest, Some(Rest { since, until: Some(until) }));
-        tokio::time::advance(Duration::from_secs(601)).await;
-        assert!(account.rests().is_none());
-        assert_eq!(house.look().await.rest, None);
-    }
-}
-
-#[tokio::test]
-async fn after_a_night_asleep_the_token_is_renewed_before_it_is_used() {
-    let issuer = issuer().await;
-    let mut house = house(&issuer.url, TokenStoreKind::Memory);
-    sign_in(&house.codex, &access("evening", 7200), "rt_1");
-    let evening = house.usable().await.unwrap();
-    assert_eq!(issuer.requests().len(), 0);
-    // Asleep, no time passed for the process; only the calendar knows.
-    drop(house.accounts);
-    house.accounts = accounts(house._home.path(), &issuer.url, TokenStoreKind::Memory);
-    with_clock(&mut house, 8 * 3600);
-    assert_ne!(house.usable().await.unwrap().access, evening.access);
-    assert_eq!(issuer.requests().len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_issuer_that_is_down_is_asked_more_and_more_rarely() {
-    let issuer = Server::start(|_, _| json_answer(503, "{}")).await;
-    let house = house(&issuer.url, TokenStoreKind::Memory);
-    sign_in(&house.codex, &access("old", -1), "rt_1");
-    for _ in 0..600 {
-        assert_eq!(house.usable().await.unwrap_err().anthropic_kind().0, 503);
-        tokio::time::advance(Duration::from_secs(1)).await;
-    }
-    let asked = issuer.requests().len();
-    assert!((5..=7).contains(&asked), "after 0, 1, 6, 26, 86, 386 s: {asked}");
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Accounts;
-use super::codex_auth::{CodexAuth, Found};
+use super::codex_auth::{CodexAuth, Found, Unread};
 use super::journal::Journal;
 use super::jwt::Claims;
 use super::list::{Entry, Index};
@@ -122,7 +122,7 @@ impl Accounts {
         let id = self
             .run(move || {
                 let codex_home = std::path::absolute(&codex_home).unwrap_or(codex_home);
-                let (label, plan) = match CodexAuth::new(codex_home.clone()).read_anew() {
+                let (label, plan) = match CodexAuth::anywhere(codex_home.clone()).read_anew() {
                     Ok(Found::Login(tokens)) => {
                         let nameless = AccountId::of(AccountKind::Linked, "");
                         let read = Credential::of(&tokens, &nameless, AccountKind::Linked);
@@ -142,7 +142,13 @@ impl Accounts {
                             codex_home.display()
                         )));
                     }
-                    Err(error) => {
+                    Err(Unread::Keyring(trouble)) => {
+                        let home = codex_home.display();
+                        return Err(AccountProblem::NoLogin(format!(
+                            "the Codex CLI's login in {home} cannot be read: {trouble}"
+                        )));
+                    }
+                    Err(Unread::File(error)) => {
                         return Err(AccountProblem::NoLogin(format!(
                             "the login in {}/auth.json cannot be read ({error}); run `codex login` again",
                             codex_home.display()

@@ -2,8 +2,6 @@
 //!
 //! Not here: using and renewing that login (`accounts/`).
 
-use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use tokio::process::{Child, Command};
 use super::Desk;
 use super::error::LoginError;
 use super::progress::{LoginStep, Progress};
-use crate::accounts::{Claims, CodexAuth, Found, Secret};
+use crate::accounts::{Claims, CodexAuth, Found, Keeping, Secret, Unread};
 use crate::identity::{numbers, version_in};
 
 /// The oldest version whose `codex login` is known to leave a login that Dragoman reads.
@@ -30,12 +28,9 @@ pub(super) async fn look(desk: &Desk, progress: &Progress) -> Result<(), LoginEr
     let path = desk.codex_home.clone();
     let home = path.display().to_string();
     let read = tokio::task::spawn_blocking(move || {
-        let found = CodexAuth::new(path.clone()).read_anew();
-        // The other places are asked only if the file is not there.
-        let mode = if matches!(found, Ok(Found::Nothing)) { hidden(&path) } else { None };
-        (found, mode)
+        (CodexAuth::anywhere(path.clone()).read_anew(), Keeping::of(&path))
     });
-    let (found, mode) = read.await.map_err(|error| LoginError::Internal { why: error.to_string() })?;
+    let (found, keeping) = read.await.map_err(|error| LoginError::Internal { why: error.to_string() })?;
     match found {
         Ok(Found::Login(tokens)) => {
             let read = |token: &Secret| Claims::read(token.expose()).unwrap_or_default();
@@ -44,29 +39,15 @@ pub(super) async fn look(desk: &Desk, progress: &Progress) -> Result<(), LoginEr
             Ok(())
         }
         Ok(Found::ApiKey) => Err(LoginError::CodexApiKey { home }),
-        Ok(Found::Nothing) => Err(match mode {
-            Some(mode) => LoginError::CodexHidden { home, mode },
-            None => LoginError::NoCodexLogin { home },
+        Ok(Found::Nothing) => Err(match keeping {
+            Keeping::File | Keeping::Auto => LoginError::NoCodexLogin { home },
+            // It may keep an encrypted file of its own instead of the entry.
+            Keeping::Keyring => LoginError::CodexHidden { home, mode: "keyring".to_owned() },
+            Keeping::Hidden(mode) => LoginError::CodexHidden { home, mode },
         }),
-        Err(error) => Err(LoginError::CodexUnreadable { home, why: error.to_string() }),
+        Err(Unread::Keyring(trouble)) => Err(LoginError::CodexKeyring { home, trouble }),
+        Err(Unread::File(error)) => Err(LoginError::CodexUnreadable { home, why: error.to_string() }),
     }
-}
-
-/// Where the CLI's settings say that it keeps its login, if not in the file. One line of its `config.toml` counts; the
-/// rest of that file is not ours to read.
-fn hidden(home: &Path) -> Option<String> {
-    let text = fs::read_to_string(home.join("config.toml")).ok()?;
-    let mode = text
-        .lines()
-        .map(str::trim)
-        // Keys of a table are not the top-level one.
-        .take_while(|line| !line.starts_with('['))
-        .filter_map(|line| line.split_once('='))
-        .find(|(key, _)| key.trim().trim_matches(['"', '\'']) == "cli_auth_credentials_store")
-        .map(|(_, value)| {
-            value.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned()
-        })?;
-    matches!(mode.as_str(), "keyring" | "auto" | "ephemeral" | "secrets").then_some(mode)
 }
 
 /// Runs `codex login` to its end and shows what it says. Dropping the future ends the program and what it started.
@@ -190,21 +171,5 @@ mod tests {
     fn colours_are_taken_out() {
         assert_eq!(plain("\u{1b}[1;94mhttps://x\u{1b}[0m\u{7} ok\r\n"), "https://x ok");
         assert_eq!(plain("\u{1b}"), "");
-    }
-
-    #[test]
-    fn the_clis_settings_tell_where_the_login_is() {
-        let home = tempfile::tempdir().unwrap();
-        assert_eq!(hidden(home.path()), None);
-        for (text, expected) in [
-            ("cli_auth_credentials_store = \"keyring\"", Some("keyring")),
-            ("model = \"x\"\n  cli_auth_credentials_store='auto' # why\n", Some("auto")),
-            ("cli_auth_credentials_store = \"file\"", None),
-            ("[profiles.a]\ncli_auth_credentials_store = \"keyring\"", None),
-            ("# cli_auth_credentials_store = \"keyring\"", None),
-        ] {
-            fs::write(home.path().join("config.toml"), text).unwrap();
-            assert_eq!(hidden(home.path()).as_deref(), expected, "{text}");
-        }
     }
 }

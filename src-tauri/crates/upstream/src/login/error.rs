@@ -5,6 +5,8 @@ use serde::{Serialize, Serializer};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::accounts::KeyringTrouble;
+
 /// Why a sign-in came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
@@ -153,9 +155,20 @@ pub enum LoginError {
         /// Why.
         why: String,
     },
-    /// It is in the keyring, encrypted in a way that only the CLI reads.
+    /// It is in the keyring, which can't be asked.
     #[error(
-        "The Codex CLI keeps its login where Dragoman can't read it (cli_auth_credentials_store = \"{mode}\"). Set \
+        "The Codex CLI's login ({home}) cannot be read: {trouble}. A login of Dragoman's own does not depend on it: \
+         `dragoman login`."
+    )]
+    CodexKeyring {
+        /// Its home.
+        home: String,
+        /// Why, and what to do.
+        trouble: KeyringTrouble,
+    },
+    /// It is encrypted in a way that only the CLI reads, or in no place at all.
+    #[error(
+        "The Codex CLI has no login where Dragoman could read it (cli_auth_credentials_store = \"{mode}\"). Set \
          cli_auth_credentials_store = \"file\" in {home}/config.toml and run `codex login` again; or run `dragoman \
          login` for a login of Dragoman's own."
     )]
@@ -289,6 +302,7 @@ impl LoginError {
             Self::NoCodexLogin { .. } => "no_codex_login",
             Self::CodexUnreadable { .. } => "codex_unreadable",
             Self::CodexHidden { .. } => "codex_hidden",
+            Self::CodexKeyring { .. } => "codex_keyring",
             Self::CodexApiKey { .. } => "codex_api_key",
             Self::CodexMissing => "codex_missing",
             Self::CodexStrange { .. } => "codex_strange",
