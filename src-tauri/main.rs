@@ -122,6 +122,7 @@ fn context() -> tauri::Context {
 fn start(handle: &AppHandle, library: bool, opening: Opening) -> tauri::Result<()> {
     let app = handle.state::<App>().inner().clone();
     async_runtime::spawn(async move {
+        app.open_admin().await;
         if let Err(error) = app.turn_on().await {
             tracing::warn!(%error, "not listening"); // the tray and the window show it: it is in the snapshot
         }

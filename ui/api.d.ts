@@ -149,7 +149,24 @@ export type AdminEvent = { "type": "snapshot",
 /**
  * All of it.
  */
-snapshot: Snapshot, };
+snapshot: Snapshot, } | { "type": "notice", 
+/**
+ * What.
+ */
+notice: Notice, };
+
+/**
+ * The state of the admin API's listener.
+ */
+export type AdminState = { "state": "off" } | { "state": "on", 
+/**
+ * Where.
+ */
+address: string, } | { "state": "failed", 
+/**
+ * What happened and what to do.
+ */
+message: string, };
 
 /**
  * What requests are told apart by.
@@ -311,7 +328,7 @@ hint: string | null, };
 /**
  * The kinds of errors.
  */
-export type ErrorKind = "bad_request" | "not_found" | "method_not_allowed" | "too_large" | "port_busy" | "account" | "claude_code" | "settings" | "internal" | "stopping";
+export type ErrorKind = "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "too_large" | "port_busy" | "account" | "claude_code" | "settings" | "internal" | "stopping";
 
 /**
  * A stretch of local time.
@@ -595,6 +612,19 @@ families: Array<Mapped>,
 listed: Array<Listed>, };
 
 /**
+ * The account that a notice is about.
+ */
+export type NamedAccount = { 
+/**
+ * Its id.
+ */
+id: AccountId, 
+/**
+ * What people call it: its name, else its e-mail address, else its id.
+ */
+name: string, };
+
+/**
  * How much to check.
  */
 export type NewCheckUp = { 
@@ -646,6 +676,43 @@ value: string, };
  * Why something that came in is not the end of this sign-in.
  */
 export type NotAccepted = "wrong_state" | "no_code";
+
+/**
+ * Something that happened to an account.
+ */
+export type Notice = { "notice": "signed_in", 
+/**
+ * Which account.
+ */
+account: NamedAccount, } | { "notice": "sign_in_again", 
+/**
+ * Which account.
+ */
+account: NamedAccount, 
+/**
+ * What happened and what to do.
+ */
+message: string, } | { "notice": "limit_near", 
+/**
+ * Which account.
+ */
+account: NamedAccount, 
+/**
+ * The window.
+ */
+window: LimitWindow, } | { "notice": "limit_reached", 
+/**
+ * Which account.
+ */
+account: NamedAccount, 
+/**
+ * When the limit resets, unix seconds, as far as the backend said.
+ */
+until: number | null, } | { "notice": "limit_over", 
+/**
+ * Which account.
+ */
+account: NamedAccount, };
 
 /**
  * What the user pasted.
@@ -949,6 +1016,10 @@ version: string,
  */
 server: ServerState, 
 /**
+ * The admin API's listener.
+ */
+admin: AdminState, 
+/**
  * The account in use.
  */
 account: AccountView, 
@@ -1191,7 +1262,8 @@ export interface Routes {
   "GET /admin/claude-code": { body: undefined, answer: SetUp },
   /** The variables that point a client here, and the lines that set them in each shell. With the local token. */
   "GET /admin/environment": { body: undefined, answer: ClientEnvironment },
-  /** A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second. */
+  /** A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second; and what happens to
+accounts. */
   "GET /admin/events": { body: undefined, stream: AdminEvent },
   /** The sign-ins that run, and those that ended lately. */
   "GET /admin/logins": { body: undefined, answer: Login[] },

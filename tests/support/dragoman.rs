@@ -26,6 +26,8 @@ pub struct Launch {
     home: Arc<TempDir>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
+    /// `None`: as the settings say.
+    admin: Option<String>,
 }
 
 impl Launch {
@@ -58,7 +60,7 @@ impl Launch {
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
         std::fs::create_dir_all(home.path().join("user")).expect("create HOME");
-        Self { home: Arc::new(home), environment, arguments: Vec::new() }
+        Self { home: Arc::new(home), environment, arguments: Vec::new(), admin: Some("off".to_owned()) }
     }
 
     /// Puts this login into the Codex CLI's home.
@@ -85,6 +87,18 @@ impl Launch {
         self.environment.clone()
     }
 
+    /// Sets where the admin API listens; nowhere without it.
+    pub fn admin(mut self, listen: &str) -> Self {
+        self.admin = Some(listen.to_owned());
+        self
+    }
+
+    /// Lets the settings say where the admin API listens.
+    pub fn admin_as_set(mut self) -> Self {
+        self.admin = None;
+        self
+    }
+
     /// Writes `config.toml`.
     pub fn config(self, text: &str) -> Self {
         let directory = self.home.path().join("dragoman/config");
@@ -109,7 +123,10 @@ impl Launch {
     /// Starts `dragoman serve` on a free port and waits for the address that it prints.
     pub async fn start(self) -> Dragoman {
         let mut command = self.command();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off"]).args(&self.arguments);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(&self.arguments);
+        if let Some(admin) = &self.admin {
+            command.args(["--admin-listen", admin]);
+        }
         let begun = Instant::now();
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start dragoman");
@@ -188,6 +205,24 @@ impl Dragoman {
             Ok(Ok(said)) => said.clone(),
             _ => panic!("it never said that: {}", self.said()),
         }
+    }
+
+    /// Where the admin API listens, as told to `dragoman open`.
+    pub fn admin_address(&self) -> SocketAddr {
+        let entry = std::fs::read(self.path().join("dragoman/state/admin.json")).expect("admin.json");
+        let entry: Value = serde_json::from_slice(&entry).expect("JSON in admin.json");
+        entry["address"].as_str().and_then(|address| address.parse().ok()).expect("an address in admin.json")
+    }
+
+    /// What programs send to the admin API.
+    pub fn admin_token(&self) -> String {
+        std::fs::read_to_string(self.path().join("dragoman/state/admin-token")).expect("admin-token")
+    }
+
+    /// A request to the admin API with its token.
+    pub fn admin(&self, method: &str, path: &str) -> Call {
+        Call::new(self.admin_address(), method, path)
+            .header("authorization", &format!("Bearer {}", self.admin_token()))
     }
 
     /// A request with the local token.

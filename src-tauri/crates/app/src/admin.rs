@@ -4,14 +4,18 @@
 //! [`guard`] before it. Types come from serde, and `ui/api.d.ts` and `/admin/openapi.json` are made from the same types.
 //! A stream is server-sent events whose `data:` is one JSON value each, without names. Not here: what a verb does.
 
+mod access;
 mod accounts;
 mod answer;
 mod check_up;
 #[cfg(test)]
 mod contract;
 mod door;
+mod guard;
+mod listener;
 mod logins;
 mod models;
+mod pages;
 mod program;
 mod set_up;
 mod settings;
@@ -25,6 +29,8 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use door::{Answer, Call, Door, Reply};
+pub(crate) use listener::Open;
+pub use listener::{AdminState, link};
 pub(crate) use logins::Logins;
 
 use crate::App;
@@ -56,10 +62,7 @@ fn routes() -> OpenApiRouter<App> {
 /// The routes as a service, for those who may call them.
 fn router(app: &App) -> Router {
     let (router, _) = routes().split_for_parts();
-    router
-        .fallback(answer::no_such_path)
-        .method_not_allowed_fallback(answer::method_not_allowed)
-        .with_state(app.clone())
+    router.with_state(app.clone())
 }
 
 /// The OpenAPI description of the routes.

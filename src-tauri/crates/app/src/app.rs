@@ -106,6 +106,8 @@ struct Inner {
     keeper: Keeper,
     history: History,
     logins: admin::Logins,
+    /// Held while it moves, awaits included.
+    admin: tokio::sync::Mutex<Option<admin::Open>>,
     /// Held while the switch moves, awaits included: two clicks are two moves, one after the other.
     listener: tokio::sync::Mutex<Option<On>>,
     /// One writer of the settings file at a time.
@@ -178,6 +180,7 @@ impl App {
                 keeper,
                 history,
                 logins: admin::Logins::default(),
+                admin: tokio::sync::Mutex::new(None),
                 listener: tokio::sync::Mutex::new(None),
                 writer: Mutex::new(()),
                 tasks,
@@ -205,8 +208,8 @@ impl App {
             return Ok(on.running.address);
         }
         let wanted = self.settings().server.listen;
-        let opened = proxy::listen(wanted).await;
-        let server = match opened.and_then(|bound| proxy::Server::start(&self.inner.proxy, bound)) {
+        let opened = proxy::listen(wanted, "server.listen").await;
+        let server = match opened.and_then(|bound| proxy::Server::start(self.inner.proxy.router(), bound)) {
             Ok(server) => server,
             Err(error) => {
                 tracing::warn!(%error, "could not turn on");
@@ -258,6 +261,26 @@ impl App {
     /// Resolves when the program begins to end.
     pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
         self.inner.stop.clone().cancelled_owned()
+    }
+
+    /// The settings in force, and their changes.
+    pub(crate) fn settings_updates(&self) -> watch::Receiver<Arc<Settings>> {
+        self.inner.settings.subscribe()
+    }
+
+    /// A task that ends when the program does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.inner.tasks.spawn(task);
+    }
+
+    /// The admin API's listener.
+    pub(crate) fn admin_listener(&self) -> &tokio::sync::Mutex<Option<admin::Open>> {
+        &self.inner.admin
+    }
+
+    /// What became of it.
+    pub(crate) fn pin_admin(&self, state: admin::AdminState) {
+        self.inner.board.pin_admin(state);
     }
 
     /// The sign-ins that were begun through the admin API.
@@ -335,6 +358,9 @@ impl App {
             server.stop(limit).await;
         }
         self.inner.stop.cancel();
+        if let Some(open) = self.inner.admin.lock().await.take() {
+            open.close(&self.inner.paths).await;
+        }
         self.inner.tasks.close();
         // Streams of a listener that was turned off before this.
         if tokio::time::timeout_at(deadline, self.inner.tasks.wait()).await.is_err() {

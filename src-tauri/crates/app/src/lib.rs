@@ -23,13 +23,14 @@ mod shells;
 mod snapshot;
 pub mod token;
 
-pub use admin::{Answer, Call, Door, Reply};
+pub use admin::{AdminState, Answer, Call, Door, Reply, link};
 pub use app::{App, LoginKind, LoginRun, Options, Paste, STREAMS, Tested, running};
 pub use claude_code::{
     Change, Conflict, Connect, Refused, Report as SetUpReport, Scope, Standing, Status as SetUpStatus, Weight,
 };
 pub use doctor::{Check, Outcome};
 pub use dragoman_protocol::route::{Dialect, Effort};
+pub use dragoman_upstream::open_in_browser;
 pub use dragoman_upstream::{
     AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, BackendKind, Credits,
     LimitWindow, Limits, ReachedLimit, Rest, Source as CatalogSource, Spending, install_crypto,

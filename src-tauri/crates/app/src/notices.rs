@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 /// A window that is used to so many percent is near its limit.
 const NEAR: f64 = 80.0;
@@ -27,7 +29,7 @@ const LOOK: Duration = Duration::from_secs(30);
 const MOST: usize = 64;
 
 /// Something that happened to an account.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "notice")]
 pub enum Notice {
     /// Somebody signed in: the account is new, or can be used again.
@@ -64,7 +66,9 @@ pub enum Notice {
 }
 
 /// The account that a notice is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[ts(rename = "NamedAccount")]
+#[schema(as = NamedAccount)]
 pub struct Named {
     /// Its id.
     pub id: AccountId,

@@ -210,6 +210,16 @@ impl Paths {
         self.state.join("client-token")
     }
 
+    /// What programs must send to the admin API.
+    pub(crate) fn admin_token(&self) -> PathBuf {
+        self.state.join("admin-token")
+    }
+
+    /// Where the admin API of this home listens.
+    pub(crate) fn admin(&self) -> PathBuf {
+        self.state.join("admin.json")
+    }
+
     /// Where the server of this home listens.
     pub(crate) fn server(&self) -> PathBuf {
         self.state.join("server.json")

@@ -148,7 +148,7 @@ Then, in the agent panel's settings, under Anthropic, the API key: {token}
 impl App {
     /// A recipe with this server's address, token and model. `None`: the server is off, and its port is not known.
     pub fn recipe(&self, recipe: &Recipe, found: Option<&Found>) -> Option<String> {
-        if found.is_none() && self.settings().server.listen.port() == 0 {
+        if found.is_none() && self.address().port() == 0 {
             return None;
         }
         let variables = found.map_or_else(|| self.environment(), |found| self.environment_of(found));

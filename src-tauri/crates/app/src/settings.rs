@@ -73,7 +73,7 @@ pub struct Server {
     /// Where Claude Code connects.
     #[serde(deserialize_with = "values::listen")]
     pub listen: SocketAddr,
-    /// Where the admin pages will be.
+    /// Where the admin pages are.
     #[serde(deserialize_with = "values::admin_listen")]
     pub admin_listen: AdminListen,
     /// May `listen` be reachable from other machines?
@@ -373,7 +373,15 @@ impl Settings {
         let listen = settings.server.listen;
         if !listen.ip().is_loopback() && !settings.server.allow_remote {
             let origin = sources.get("server.listen").cloned().unwrap_or(Source::Default);
-            return Err(Problem::Remote { listen, origin });
+            return Err(Problem::Remote { key: "server.listen", listen, origin });
+        }
+        if let AdminListen::Address(listen) = settings.server.admin_listen
+            && !listen.ip().is_loopback()
+            && !settings.server.allow_remote
+        {
+            let key = "server.admin_listen";
+            let origin = sources.get(key).cloned().unwrap_or(Source::Default);
+            return Err(Problem::Remote { key, listen, origin });
         }
         let urls = [
             ("upstream.chatgpt_url", &settings.upstream.chatgpt_url),
@@ -386,6 +394,15 @@ impl Settings {
         settings.sources = sources;
         settings.hints = hints;
         Ok(settings)
+    }
+
+    /// The names that the admin listener answers to, beside loopback (DECISIONS 32).
+    pub(crate) fn admin_hosts(&self) -> Vec<String> {
+        let own = match self.server.admin_listen {
+            AdminListen::Off => None,
+            AdminListen::Address(listen) => Some(listen.ip().to_string()),
+        };
+        self.server.allowed_hosts.iter().cloned().chain(own).collect()
     }
 
     /// Where the value of `key` comes from.

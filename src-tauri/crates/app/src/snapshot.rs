@@ -3,7 +3,7 @@
 //! [`Board`] makes it from what the other rooms publish. Not here: drawing.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dragoman_proxy as proxy;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::admin::AdminState;
 use crate::history::{self, Totals};
 use crate::models::{self, Models};
 use crate::settings::{Settings, TokenStore};
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub version: &'static str,
     /// The proxy's listener.
     pub server: Server,
+    /// The admin API's listener.
+    pub admin: AdminState,
     /// The account in use.
     pub account: AccountView,
     /// How much of it is used.
@@ -82,6 +85,13 @@ impl Activity {
     }
 }
 
+/// What listens.
+#[derive(Debug, Clone)]
+struct Listeners {
+    server: Server,
+    admin: AdminState,
+}
+
 /// Where the parts of the picture are pinned.
 #[derive(Debug)]
 pub(crate) struct Board {
@@ -89,7 +99,7 @@ pub(crate) struct Board {
     activity: watch::Receiver<proxy::Activity>,
     settings: watch::Receiver<Arc<Settings>>,
     history: watch::Receiver<history::State>,
-    server: Mutex<Server>,
+    listeners: Mutex<Listeners>,
     hints: Vec<String>,
     snapshot: watch::Sender<Arc<Snapshot>>,
 }
@@ -102,10 +112,11 @@ impl Board {
         history: watch::Receiver<history::State>,
         hints: Vec<String>,
     ) -> Self {
-        let server = Mutex::new(Server::Off);
-        let first = picture(&client, &activity, &settings, &history, Server::Off, &hints);
+        let listeners = Listeners { server: Server::Off, admin: AdminState::Off };
+        let first = picture(&client, &activity, &settings, &history, listeners.clone(), &hints);
+        let listeners = Mutex::new(listeners);
         let snapshot = watch::Sender::new(Arc::new(first));
-        Self { client, activity, settings, history, server, hints, snapshot }
+        Self { client, activity, settings, history, listeners, hints, snapshot }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
@@ -113,13 +124,23 @@ impl Board {
     }
 
     pub(crate) fn server(&self) -> Server {
-        self.server.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.listeners().server.clone()
     }
 
     /// The listener changed; whoever reads the snapshot after this call sees it.
     pub(crate) fn pin(&self, server: Server) {
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+        self.listeners().server = server;
         self.publish();
+    }
+
+    /// The same for the admin API's.
+    pub(crate) fn pin_admin(&self, admin: AdminState) {
+        self.listeners().admin = admin;
+        self.publish();
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Make the picture anew. It is made inside the watch, so of two calls at once the later picture stays.
@@ -130,7 +151,7 @@ impl Board {
                 &self.activity,
                 &self.settings,
                 &self.history,
-                self.server(),
+                self.listeners().clone(),
                 &self.hints,
             );
             let modified = **snapshot != new;
@@ -171,7 +192,7 @@ fn picture(
     activity: &watch::Receiver<proxy::Activity>,
     settings: &watch::Receiver<Arc<Settings>>,
     history: &watch::Receiver<history::State>,
-    server: Server,
+    listeners: Listeners,
     hints: &[String],
 ) -> Snapshot {
     let settings = settings.borrow().clone();
@@ -187,9 +208,11 @@ fn picture(
                 .to_owned()
         });
     let history::State { today, notice } = history.borrow().clone();
+    let Listeners { server, admin } = listeners;
     Snapshot {
         version: crate::VERSION,
         server,
+        admin,
         limits: account.limits.clone(),
         account,
         accounts,

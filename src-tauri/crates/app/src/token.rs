@@ -1,11 +1,12 @@
 //! The local client token: what Claude Code must send, so that no other program on this machine, and no web page, can
-//! use the account.
+//! use the account. Also how a secret is kept in a file, for the admin API.
 //!
 //! Not here: comparing it in constant time (the proxy does), showing it (`environment.rs`, on request only).
 
 use std::fmt;
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,60 +35,69 @@ impl ClientToken {
             return Self::new(&words.to_string_lossy(), paths::CLIENT_TOKEN);
         }
         let path = paths.client_token();
-        if let Some(token) = Self::read(paths)? {
-            return Ok(token);
-        }
-        let token = Self::random()?;
-        if paths::write_new(&path, token.0.as_bytes()).map_err(Error::file("write", &path))? {
-            return Ok(token);
-        }
-        match Self::read(paths)? {
-            Some(theirs) => Ok(theirs),
-            None => {
-                // The file is there but empty: someone's disk was full. It holds nothing to lose.
-                paths::write_atomic(&path, token.0.as_bytes(), paths::Mode::Private)
-                    .map_err(Error::file("write", &path))?;
-                Ok(token)
-            }
-        }
+        Self::new(&kept(&path)?, &path.display().to_string())
     }
 
     /// The words, for a header or for the user who asked.
     pub fn expose(&self) -> &str {
         &self.0
     }
+}
 
-    /// The token in the state directory, which only its owner may read.
-    fn read(paths: &Paths) -> Result<Option<Self>, Error> {
-        let path = paths.client_token();
-        let words = match fs::read_to_string(&path) {
-            Ok(words) => words,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::file("read", &path)(error)),
-        };
-        if words.trim().is_empty() {
-            return Ok(None);
-        }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = fs::metadata(&path).map_or(0o600, |metadata| metadata.permissions().mode());
-            if mode & 0o077 != 0 {
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
-                    .map_err(Error::file("protect", &path))?;
-            }
-        }
-        Self::new(&words, &path.display().to_string()).map(Some)
+/// The secret in this file, which only its owner may read; a new one, if there is none.
+pub(crate) fn kept(path: &Path) -> Result<String, Error> {
+    if let Some(secret) = read(path)? {
+        return Ok(secret);
     }
+    let secret = random()?;
+    if paths::write_new(path, secret.as_bytes()).map_err(Error::file("write", path))? {
+        return Ok(secret);
+    }
+    match read(path)? {
+        Some(theirs) => Ok(theirs),
+        None => {
+            // The file is there but empty: someone's disk was full. It holds nothing to lose.
+            paths::write_atomic(path, secret.as_bytes(), paths::Mode::Private)
+                .map_err(Error::file("write", path))?;
+            Ok(secret)
+        }
+    }
+}
 
-    fn random() -> Result<Self, Error> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|error| Error::Token {
-            origin: "the system's random source".to_owned(),
-            message: error.to_string(),
-        })?;
-        Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
+fn read(path: &Path) -> Result<Option<String>, Error> {
+    let words = match fs::read_to_string(path) {
+        Ok(words) => words,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::file("read", path)(error)),
+    };
+    if words.trim().is_empty() {
+        return Ok(None);
     }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(path).map_or(0o600, |metadata| metadata.permissions().mode());
+        if mode & 0o077 != 0 {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+                .map_err(Error::file("protect", path))?;
+        }
+    }
+    Ok(Some(words.trim().to_owned()))
+}
+
+/// 32 bytes of chance, in base64url.
+pub(crate) fn random() -> Result<String, Error> {
+    let mut bytes = [0; 32];
+    fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Chance.
+pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
+    getrandom::fill(bytes).map_err(|error| Error::Token {
+        origin: "the system's random source".to_owned(),
+        message: error.to_string(),
+    })
 }
 
 impl fmt::Debug for ClientToken {
@@ -107,7 +117,7 @@ mod tests {
         let token = ClientToken::find(&paths, &Environment::default()).unwrap();
         assert_eq!(token.expose().len(), 43, "32 bytes in base64url");
         assert_eq!(ClientToken::find(&paths, &Environment::default()).unwrap(), token);
-        assert_ne!(ClientToken::random().unwrap(), token);
+        assert_ne!(random().unwrap(), token.expose());
     }
 
     #[test]

@@ -162,6 +162,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Open the dashboard in the browser
+    ///
+    /// The link lets one browser in, once and within a minute. The server must be running.
+    Open {
+        /// Print the link instead of opening it
+        #[arg(long)]
+        print: bool,
+    },
     /// List the models there are, and which one answers for which of Claude's
     Models {
         #[command(flatten)]
@@ -244,7 +252,7 @@ pub(crate) struct Serve {
     /// Where to listen [default: setting server.listen, 127.0.0.1:3746]; port 0 takes a free one
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     pub(crate) listen: Option<SocketAddr>,
-    /// Where the admin pages will be (nothing listens there yet)
+    /// Where the dashboard and the admin API are [default: 127.0.0.1:3747]
     #[arg(long, value_name = "ADDR|off", value_parser = parse_admin_listen)]
     pub(crate) admin_listen: Option<AdminListen>,
     /// Who answers

@@ -8,6 +8,7 @@ mod doctor;
 mod limits;
 mod login;
 mod models;
+mod open;
 mod recipe;
 mod run;
 mod serve;
@@ -97,6 +98,7 @@ async fn act(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> 
         Command::ShellFunction { name, shell } => run::function(shell, &name),
         Command::Status { format, refresh } => status::status(&common, format, refresh).await,
         Command::Usage(usage) => usage::usage(&common, usage).await,
+        Command::Open { print } => open::open(&common, print).await,
         Command::Env { shell, format } => env(&common, shell, format.json).await,
         Command::Models { format } => models::models(&common, format).await,
         Command::Accounts { wish, format } => accounts::accounts(&common, wish, format).await,

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use dragoman::{AccountState, App, BackendKind, Options, STREAMS, Snapshot};
+use dragoman::settings::AdminListen;
+use dragoman::{AccountState, AdminState, App, BackendKind, Options, STREAMS, Snapshot};
 
 use crate::args::{Common, Serve};
 use crate::shell::Shell;
@@ -25,6 +26,7 @@ pub(crate) async fn serve(common: &Common, serve: Serve) -> Result<Exit, Trouble
 pub(crate) async fn demo(common: &Common, listen: Option<SocketAddr>, shell: Shell) -> Result<Exit, Trouble> {
     let options = Options {
         listen: Some(listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))),
+        admin_listen: Some(AdminListen::Off),
         backend: Some(BackendKind::Demo),
         log_file: true,
         ..common.options()
@@ -36,6 +38,7 @@ pub(crate) async fn demo(common: &Common, listen: Option<SocketAddr>, shell: She
 async fn foreground(options: Options, paste: Option<Shell>) -> Result<Exit, Trouble> {
     let mut signals = Signals::listen().map_err(Trouble::System)?;
     let app = App::start(options).await?;
+    app.open_admin().await;
     let address = match app.turn_on().await {
         Ok(address) => address,
         Err(error) => {
@@ -51,6 +54,11 @@ async fn foreground(options: Options, paste: Option<Shell>) -> Result<Exit, Trou
         greeting += "\n\nAsk it anything; it can also call a tool. Nothing leaves this machine.\n";
     } else {
         greeting += "Claude Code: `dragoman connect` for good, or `dragoman run -- claude` this once.\n";
+    }
+    match &snapshot.admin {
+        AdminState::On { .. } => greeting += "Dashboard: `dragoman open`.\n",
+        AdminState::Failed { message } => words::note(format_args!("No dashboard: {message}")),
+        AdminState::Off => {}
     }
     greeting += "Press Ctrl-C to stop.";
     // A server is useful also where no one reads what it says.

@@ -13,12 +13,14 @@ use crate::now::now;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Somebody else has the port.
-    #[error("port {} is in use{}; stop that program, or set server.listen to another port", address.port(), owner(holder))]
+    #[error("port {} is in use{}; stop that program, or set {setting} to another port", address.port(), owner(holder))]
     Busy {
         /// Where we wanted to listen.
         address: SocketAddr,
         /// Who has it, e.g. `node (pid 123)`, where the system tells.
         holder: Option<String>,
+        /// Which setting says so.
+        setting: &'static str,
     },
     /// Any other reason.
     #[error("can't listen on {address}: {source}")]

@@ -83,7 +83,7 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// True for a loopback name or an allowed one, whatever the port.
-fn is_ours(authority: &str, allowed: &[String]) -> bool {
+pub fn is_ours(authority: &str, allowed: &[String]) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),

@@ -32,6 +32,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use activity::{Activity, Finished, Witness};
 pub use config::{ClientToken, Config};
 pub use error::Error;
+pub use guard::is_ours;
 pub use now::in_words;
 pub use probe::Probe;
 pub use routes::{Family, Mode, Rules, Wants, gateway_id};

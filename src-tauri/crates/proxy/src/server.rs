@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -12,7 +13,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::Proxy;
 use crate::error::Error;
 
 /// From the connection's first byte to the end of its headers.
@@ -20,13 +20,13 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 /// After a failed `accept` (out of file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Binds an address; port 0 takes a free one.
+/// Binds an address that `setting` says; port 0 takes a free one.
 ///
 /// # Errors
 /// [`Error::Busy`] with the holder's name where the system tells it; [`Error::Listen`].
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+pub async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|source| match source.kind() {
-        std::io::ErrorKind::AddrInUse => Error::Busy { address, holder: holder(address.port()) },
+        std::io::ErrorKind::AddrInUse => Error::Busy { address, holder: holder(address.port()), setting },
         _ => Error::Listen { address, source },
     })
 }
@@ -46,17 +46,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts serving.
+    /// Starts serving these routes.
     ///
     /// # Errors
     /// [`Error::Listen`] if the listener has no address.
-    pub fn start(proxy: &Proxy, listener: TcpListener) -> Result<Self, Error> {
+    pub fn start(router: Router, listener: TcpListener) -> Result<Self, Error> {
         let address = listener
             .local_addr()
             .map_err(|source| Error::Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), source })?;
         let (stop, stopped) = watch::channel(None);
         let (close, closed) = watch::channel(false);
-        let task = tokio::spawn(serve(proxy.clone(), listener, stopped, close));
+        let task = tokio::spawn(serve(router, listener, stopped, close));
         Ok(Self { address, stop, closed, task })
     }
 
@@ -88,12 +88,11 @@ impl Drop for Server {
 }
 
 async fn serve(
-    proxy: Proxy,
+    router: Router,
     listener: TcpListener,
     mut stop: watch::Receiver<Option<Duration>>,
     closed: watch::Sender<bool>,
 ) {
-    let router = proxy.router();
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
     let graceful = GracefulShutdown::new();

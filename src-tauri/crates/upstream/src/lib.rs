@@ -40,5 +40,6 @@ pub use http::install_crypto;
 pub use limits::{Credits, LimitWindow, Limits, ReachedLimit, Readings, Spending};
 pub use login::{
     Login, LoginError, LoginStep, NotAccepted, Off, Progress, Revoked, SignedIn, SignedOut, Step, Way,
+    open_in_browser,
 };
 pub use stream::EventStream;

@@ -1,5 +1,6 @@
 //! How the admin API answers: JSON, a stream of JSON values, or one shape of error. And how it reads what it is asked.
 
+use std::any::Any;
 use std::convert::Infallible;
 
 use axum::Json;
@@ -53,6 +54,10 @@ pub(super) struct ErrorDetail {
 pub(super) enum ErrorKind {
     /// The request can't be read, or a value in it can't be used.
     BadRequest,
+    /// Nobody knows who asks.
+    Unauthorized,
+    /// Whoever asks, it may not be done from there.
+    Forbidden,
     /// There is no such thing.
     NotFound,
     /// The path answers another method.
@@ -124,6 +129,19 @@ impl From<Error> for Problem {
         };
         Self::new(status, kind, message)
     }
+}
+
+/// The last net: a bug of ours becomes an answer, not the end of a connection.
+pub(super) fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let words =
+        cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(words = words.unwrap_or_default(), "a handler panicked");
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Internal,
+        "Dragoman hit a bug in itself; the log file has the details",
+    )
+    .into_response()
 }
 
 pub(super) async fn no_such_path(uri: Uri) -> Problem {

@@ -12,7 +12,9 @@ use http::{HeaderValue, Request};
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt as _;
+use tower_http::catch_panic::CatchPanicLayer;
 
+use super::answer::{method_not_allowed, no_such_path, panicked};
 use super::router;
 use crate::App;
 
@@ -62,7 +64,8 @@ pub struct Door {
 impl App {
     /// A way to the admin API without a listener.
     pub fn door(&self) -> Door {
-        Door { router: router(self) }
+        let router = router(self).fallback(no_such_path).method_not_allowed_fallback(method_not_allowed);
+        Door { router: router.layer(CatchPanicLayer::custom(panicked)) }
     }
 }
 

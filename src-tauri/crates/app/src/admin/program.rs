@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 
 use super::answer::{self, ErrorAnswer, Input, Told};
 use crate::App;
+use crate::notices::Notice;
 use crate::snapshot::{Server, Snapshot};
 
 /// Between two pictures on one stream.
@@ -49,6 +50,11 @@ pub(super) enum AdminEvent {
         #[ts(as = "Snapshot")]
         #[schema(value_type = Snapshot)]
         snapshot: Shared,
+    },
+    /// Something happened that a person wants to hear of, once.
+    Notice {
+        /// What.
+        notice: Notice,
     },
 }
 
@@ -98,13 +104,18 @@ async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
     Json(app.snapshot().borrow().as_ref().clone())
 }
 
-/// A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second.
+/// A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second; and what happens to
+/// accounts.
 #[utoipa::path(get, path = "/admin/events",
     responses((status = 200, body = AdminEvent, content_type = "text/event-stream")))]
 async fn events(State(app): State<App>) -> Response {
     app.limits_looked_at();
-    let events = stream::unfold((app.snapshot(), true), next_picture);
-    answer::stream(&app, events)
+    let pictures = stream::unfold((app.snapshot(), true), next_picture);
+    let notices = stream::unfold(app.notices(), |mut notices| async move {
+        let notice = notices.next().await?;
+        Some((AdminEvent::Notice { notice }, notices))
+    });
+    answer::stream(&app, stream::select(pictures, notices))
 }
 
 async fn next_picture(

@@ -60,9 +60,11 @@ pub enum Problem {
     },
     /// Other machines could use the account.
     #[error(
-        "server.listen is {listen} ({origin}), which other machines can reach; use 127.0.0.1, or set server.allow_remote = true if that is what you want"
+        "{key} is {listen} ({origin}), which other machines can reach; use 127.0.0.1, or set server.allow_remote = true if that is what you want"
     )]
     Remote {
+        /// Which setting.
+        key: &'static str,
         /// The address.
         listen: SocketAddr,
         /// Where it comes from.

@@ -120,20 +120,25 @@ async fn code(
     }
 }
 
+/// Opens the user's browser at this address.
+///
+/// # Errors
+/// Why it could not be opened.
+pub async fn open_in_browser(url: &str) -> Result<(), String> {
+    let url = url.to_owned();
+    match tokio::task::spawn_blocking(move || open::that_detached_with_timeout(url, OPENING)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Opens the browser, if that is wanted, and says so if it can't be.
 async fn open(visit: Visit, url: &str, progress: &Progress) -> std::convert::Infallible {
-    if visit == Visit::Opened {
-        let url = url.to_owned();
-        let opened =
-            tokio::task::spawn_blocking(move || open::that_detached_with_timeout(url, OPENING)).await;
-        let why = match opened {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(why) = why {
-            progress.push(LoginStep::BrowserNotOpened { why });
-        }
+    if visit == Visit::Opened
+        && let Err(why) = open_in_browser(url).await
+    {
+        progress.push(LoginStep::BrowserNotOpened { why });
     }
     std::future::pending().await
 }

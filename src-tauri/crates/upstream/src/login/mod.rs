@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use self::browser::Visit;
+pub use self::browser::open_in_browser;
 pub use self::error::{LoginError, Off, Step};
 use self::keep::New;
 pub use self::progress::{LoginStep, NotAccepted, Progress, SignedIn};

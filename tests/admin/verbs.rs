@@ -1,0 +1,167 @@
+//! What the verbs do, seen from outside.
+
+use serde_json::{Value, json};
+use support::EMAIL;
+use support::fake::{FakeChatGpt, Rule};
+use support::{Launch, message};
+
+use crate::{SOON, good, refused, start};
+
+#[tokio::test]
+async fn the_description_lists_every_path_and_each_answers() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let description = good(&dragoman.admin("GET", "/admin/openapi.json").send().await);
+    let paths = description["paths"].as_object().unwrap();
+    assert!(paths.len() > 20, "{}", paths.len());
+    for (path, methods) in paths {
+        let path = path.replace("{account}", "nobody").replace("{id}", "99").replace("{key}", "no.such");
+        for method in methods.as_object().unwrap().keys() {
+            // A body that fits nothing: only what needs none acts, and nothing of that does harm here.
+            let call = dragoman.admin(&method.to_uppercase(), &path).json(&json!({ "no": "such" }));
+            let answer = call.open().await;
+            assert!(
+                ![404, 405, 500].contains(&answer.status)
+                    || path.contains("nobody")
+                    || path.contains("99")
+                    || path.contains("no.such"),
+                "{method} {path} answers {}",
+                answer.status
+            );
+            assert_ne!(answer.status, 405, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_listed_named_tested_and_signed_out() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let accounts = good(&dragoman.admin("GET", "/admin/accounts").send().await);
+    assert_eq!(accounts["accounts"][0]["label"], EMAIL);
+    fake.script([Rule::any("test").text("ready")]);
+    let id = accounts["accounts"][0]["id"].as_str().unwrap();
+    let tested = good(&dragoman.admin("POST", &format!("/admin/accounts/{id}/test")).send().await);
+    assert_eq!((&tested["id"], &tested["answer"]), (&json!(id), &json!("ready")));
+    let troubles = good(&dragoman.admin("POST", "/admin/limits/refresh").send().await);
+    assert!(troubles.is_array(), "{troubles}");
+    let words = refused(&dragoman.admin("POST", "/admin/accounts/nobody/use").send().await, 404, "account");
+    assert!(words.contains("nobody"), "{words}");
+}
+
+#[tokio::test]
+async fn a_sign_in_is_begun_watched_and_cancelled() {
+    let fake = FakeChatGpt::start();
+    let dragoman = Launch::signed_out(&fake).admin("127.0.0.1:0").start().await;
+    let begin = |way: Value| dragoman.admin("POST", "/admin/logins").json(&json!({ "way": way })).send();
+    let login = good(&begin(json!({ "kind": "manual" })).await);
+    let path = format!("/admin/logins/{}", login["id"]);
+    let mut steps = dragoman.admin("GET", &format!("{path}/steps")).open().await;
+    let mut step = async || -> Value {
+        let event = tokio::time::timeout(SOON, steps.event()).await.expect("no step in time");
+        event.map_or(Value::Null, |event| event.data)
+    };
+    let first = step().await;
+    assert_eq!(first["step"], "waiting_for_paste", "{first}");
+    let wrong = json!({ "text": "http://localhost:1455/auth/callback?code=x&state=wrong" });
+    assert_eq!(dragoman.admin("POST", &format!("{path}/paste")).json(&wrong).send().await.status, 204);
+    assert_eq!(step().await["step"], "not_accepted");
+    assert_eq!(dragoman.admin("DELETE", &path).send().await.status, 204);
+    assert_eq!(step().await["step"], "cancelled");
+    assert_eq!(step().await, Value::Null, "the stream ends after the last step");
+    let listed = good(&dragoman.admin("GET", "/admin/logins").send().await);
+    assert_eq!(listed[0]["steps"].as_array().unwrap().last().unwrap()["step"], "cancelled");
+}
+
+#[tokio::test]
+async fn an_api_key_is_kept_and_an_account_renamed_paused_and_removed() {
+    let fake = FakeChatGpt::start();
+    let dragoman = Launch::signed_out(&fake).admin("127.0.0.1:0").start().await;
+    fake.accept_key("sk-canary-0123456789abcdefghij");
+    let way = json!({ "way": { "kind": "api_key", "key": "sk-canary-0123456789abcdefghij" } });
+    let login = good(&dragoman.admin("POST", "/admin/logins").json(&way).send().await);
+    let mut steps = dragoman.admin("GET", &format!("/admin/logins/{}/steps", login["id"])).open().await;
+    let steps = tokio::time::timeout(SOON, steps.events()).await.unwrap();
+    let last = &steps.last().unwrap().data;
+    assert_eq!(last["step"], "done", "{last}");
+    let account = last["account"].as_str().unwrap();
+    let path = format!("/admin/accounts/{account}");
+    let named = dragoman.admin("PATCH", &path).json(&json!({ "name": "work" })).send().await;
+    assert_eq!(named.status, 204, "{}", named.text());
+    let paused =
+        dragoman.admin("PUT", "/admin/accounts/work/paused").json(&json!({ "paused": true })).send().await;
+    assert_eq!(paused.status, 204, "{}", paused.text());
+    let accounts = good(&dragoman.admin("GET", "/admin/accounts").send().await);
+    assert_eq!(
+        (&accounts["accounts"][0]["name"], &accounts["accounts"][0]["paused"]),
+        (&json!("work"), &json!(true))
+    );
+    let out = good(&dragoman.admin("DELETE", "/admin/accounts/work").send().await);
+    assert_eq!(out["kind"], "api_key");
+    let accounts = good(&dragoman.admin("GET", "/admin/accounts").send().await);
+    assert_eq!(accounts["accounts"][0]["state"]["state"], "none");
+}
+
+#[tokio::test]
+async fn claude_code_is_set_up_as_the_plan_said_and_taken_back() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let file = dragoman.path().join("user/.claude/settings.json");
+    let post = |dry_run: bool| {
+        dragoman.admin("POST", "/admin/claude-code").json(&json!({ "dry_run": dry_run })).send()
+    };
+    let plan = good(&post(true).await);
+    assert_eq!(plan["file"], file.display().to_string());
+    assert!(!file.exists(), "a plan writes nothing");
+    assert!(!plan.to_string().contains(support::TOKEN), "the token is not shown");
+    let done = good(&post(false).await);
+    assert_eq!(done["changes"], plan["changes"]);
+    assert!(std::fs::read_to_string(&file).unwrap().contains(&dragoman.url()));
+    let status = good(&dragoman.admin("GET", "/admin/claude-code").send().await);
+    assert_eq!(status["status"]["state"], "connected");
+    good(&dragoman.admin("DELETE", "/admin/claude-code").send().await);
+    assert!(!file.exists(), "it is as before");
+    let environment = good(&dragoman.admin("GET", "/admin/environment").send().await);
+    let fish = environment["shells"].as_array().unwrap().iter().find(|text| text["shell"] == "fish").unwrap();
+    let line = format!("set -gx ANTHROPIC_BASE_URL '{}'", dragoman.url());
+    assert!(fish["text"].as_str().unwrap().contains(&line), "{fish}");
+}
+
+#[tokio::test]
+async fn a_changed_map_counts_for_the_next_request() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    fake.script([Rule::any("a").always().text("fine")]);
+    let set = dragoman.admin("PUT", "/admin/settings/models.sonnet").json(&json!({ "value": "gpt-5.5" }));
+    assert_eq!(good(&set.send().await)["source"]["from"], "file");
+    let mut body = message("hi");
+    body["model"] = json!("claude-sonnet-5-5");
+    assert_eq!(dragoman.messages(&body).send().await.status, 200);
+    assert_eq!(fake.turns().last().unwrap().body["model"], "gpt-5.5");
+    let words = refused(
+        &dragoman.admin("PUT", "/admin/settings/models.sonet").json(&json!({ "value": "x" })).send().await,
+        422,
+        "settings",
+    );
+    assert!(words.contains("models.sonnet"), "{words}");
+    let models = good(&dragoman.admin("GET", "/admin/models").send().await);
+    let sonnet =
+        models["families"].as_array().unwrap().iter().find(|family| family["family"] == "sonnet").unwrap();
+    assert_eq!(sonnet["model"], "gpt-5.5");
+}
+
+#[tokio::test]
+async fn usage_is_summed_pruned_and_deleted() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    fake.script([Rule::any("a").text("fine")]);
+    dragoman.messages(&message("hi")).send().await;
+    let usage = good(&dragoman.admin("GET", "/admin/usage?days=1&every=day&by=model").send().await);
+    assert_eq!(usage[0]["requests"], 1, "{usage}");
+    assert!(usage[0]["key"].as_str().is_some_and(|key| key.starts_with("gpt-")), "{usage}");
+    good(&dragoman.admin("GET", "/admin/usage/limits?days=1").send().await);
+    good(&dragoman.admin("POST", "/admin/usage/prune").send().await);
+    let removed = good(&dragoman.admin("DELETE", "/admin/usage").send().await);
+    assert_eq!(removed["requests"], 1);
+    assert_eq!(good(&dragoman.admin("GET", "/admin/usage?days=1").send().await), json!([]));
+}
