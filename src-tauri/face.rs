@@ -143,7 +143,7 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dragoman::{AccountView, Activity, CatalogSource, Limits, Models, Totals};
+    use dragoman::{AccountView, Activity, AdminState, CatalogSource, Limits, Models, Totals};
 
     /// Friday, 2026-11-20, 14:58 in Berlin.
     fn now() -> Zoned {
@@ -155,6 +155,7 @@ mod tests {
         Snapshot {
             version: "0",
             server: Server::On { address: ([127, 0, 0, 1], 3746).into() },
+            admin: AdminState::Off,
             account: AccountView {
                 label: Some("you@example.com".to_owned()),
                 plan: Some("plus".to_owned()),
