@@ -166,6 +166,10 @@ mod tests {
             limits: Limits::default(),
             activity: Activity::default(),
             models: Models {
+                compact_at: None,
+                effort: None,
+                scenarios: Vec::new(),
+                names: Vec::new(),
                 source: CatalogSource::Bundled,
                 window: 258_400,
                 listed: Vec::new(),

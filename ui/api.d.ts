@@ -294,6 +294,11 @@ unlimited: boolean,
 balance: string | null, };
 
 /**
+ * Which rule decided who answers. Displays as the setting to look at.
+ */
+export type Decider = { "kind": "name", "of": string } | { "kind": "model" } | { "kind": "scenario", "of": Scenario } | { "kind": "family", "of": Family } | { "kind": "pattern", "of": string } | { "kind": "default" } | { "kind": "codex" } | { "kind": "catalog" } | { "kind": "passthrough" };
+
+/**
  * Which of the two request dialects a model speaks (`upstream.md` §b.3; the catalog's `use_responses_lite`).
  */
 export type Dialect = "classic" | "lite";
@@ -334,6 +339,11 @@ export type ErrorKind = "bad_request" | "unauthorized" | "forbidden" | "not_foun
  * A stretch of local time.
  */
 export type Every = "hour" | "day";
+
+/**
+ * The families of Claude's models.
+ */
+export type Family = "opus" | "sonnet" | "haiku" | "fable" | "other";
 
 /**
  * What to do about an old catalog.
@@ -574,24 +584,56 @@ device: boolean, } | { "kind": "codex_login" } | { "kind": "api_key",
 key: string, };
 
 /**
- * What answers for one family.
+ * One row of the map: who asks, who answers, and why.
  */
 export type Mapped = { 
 /**
- * `opus`, `sonnet`, … and `default` for Claude names of no known family.
+ * A family, a scenario, a name or a pattern.
  */
-family: string, 
+asks: string, 
 /**
- * The model's id.
+ * The rule of the user's for exactly this row, in the words of the settings.
+ */
+rule: string | null, 
+/**
+ * The model's id. `None` for a scenario: as the family that is asked for.
  */
 model: string | null, 
 /**
- * Why there is none.
+ * Whose accounts answer; `None`: anybody's.
+ */
+pool: Pool | null, 
+/**
+ * The effort that is sent whatever the client asks for.
+ */
+effort: Effort | null, 
+/**
+ * The effort that is sent if the client asks for none.
+ */
+default_effort: Effort | null, 
+/**
+ * The service tier that is asked for.
+ */
+tier: string | null, 
+/**
+ * How many tokens a conversation may have there.
+ */
+window: number | null, 
+/**
+ * Who decided.
+ */
+decider: Decider | null, 
+/**
+ * The same in words.
+ */
+why: string, 
+/**
+ * What is wrong: a rule that names a model that there is not, or nobody at all to answer.
  */
 problem: string | null, };
 
 /**
- * The catalog and the map, as one table.
+ * The catalog and the map, as tables.
  */
 export type Models = { 
 /**
@@ -603,9 +645,25 @@ source: CatalogSource,
  */
 window: number, 
 /**
- * What each family of Claude's names stands for.
+ * Where the Codex CLI is set to compact, in tokens, if that counts here too.
+ */
+compact_at: number | null, 
+/**
+ * The effort that all requests are sent with, if the user wants that.
+ */
+effort: Effort | null, 
+/**
+ * What each family of Claude's names stands for; the last row, `default`, is for names of no known family.
  */
 families: Array<Mapped>, 
+/**
+ * What kinds of requests get, whatever family they ask for.
+ */
+scenarios: Array<Mapped>, 
+/**
+ * The user's rules for single names and patterns.
+ */
+names: Array<Mapped>, 
 /**
  * The models people should see, best first.
  */
@@ -733,6 +791,11 @@ export type Pause = {
 paused: boolean, };
 
 /**
+ * Whose accounts answer; the word before the comma in `api,gpt-5.5`.
+ */
+export type Pool = "chatgpt" | "api";
+
+/**
  * What is used up (`rate_limit_reached_type`).
  */
 export type ReachedLimit = "usage" | "workspace_credits" | "workspace_usage" | { "unknown": string };
@@ -772,6 +835,11 @@ name: string | null, };
  * What became of the tokens at the issuer.
  */
 export type Revoked = { "state": "yes" } | { "state": "not_ours" } | { "state": "no_token" } | { "state": "failed", "why": string };
+
+/**
+ * A kind of request that may have a rule of its own. If several hold, the first in this order with a rule decides.
+ */
+export type Scenario = "web_search" | "compact" | "long_context" | "image" | "background" | "subagent" | "think";
 
 /**
  * The state of the proxy's listener.
@@ -907,7 +975,7 @@ source: SettingSource, };
 /**
  * How words become a TOML value.
  */
-export type SettingKind = "text" | "number" | "switch" | "list";
+export type SettingKind = "text" | "number" | "switch" | "list" | "pairs";
 
 /**
  * Where a value comes from.

@@ -204,13 +204,49 @@ async fn models_are_those_of_the_catalog() {
     assert_eq!(ids, ["gpt-6.1-sol", "gpt-6-sol", "gpt-6-luna", "gpt-6.1-terra", "gpt-5.6-luna", "gpt-5.5"]);
     let family = |name: &str| {
         let families = models["families"].as_array().unwrap();
-        families.iter().find(|family| family["family"] == name).unwrap()["model"].clone()
+        families.iter().find(|family| family["asks"] == name).unwrap()["model"].clone()
     };
     assert_eq!((family("opus"), family("fable")), (json!("gpt-6.1-sol"), json!("gpt-6.1-sol")));
     assert_eq!((family("sonnet"), family("haiku")), (json!("gpt-6.1-terra"), json!("gpt-6-luna")));
     let words = run(dragoman.launch(), &["models"]);
     assert!(words.out.contains("gpt-5.5") && words.out.contains("classic"), "{}", words.out);
     assert!(!words.out.contains("daybreak"), "a hidden model is shown");
+}
+
+#[tokio::test]
+async fn rules_of_the_map_are_set_and_taken_back() {
+    let fake = FakeChatGpt::start();
+    let launch = Launch::beside(&fake);
+    let set = |arguments: &[&str]| {
+        let run = run(&launch, &[&["models"], arguments].concat());
+        (run.code, run.out + &run.err)
+    };
+    let row = |words: &str, asks: &str| {
+        let line = words.lines().find(|line| line.starts_with(&format!("{asks} ")));
+        line.unwrap_or_else(|| panic!("no row {asks}:\n{words}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let (code, words) = set(&["set", "opus", "gpt-5.5-high", "tier=fast"]);
+    assert_eq!(code, Some(0), "{words}");
+    assert_eq!(row(&words, "opus"), "opus gpt-5.5 high priority your rule models.opus");
+    let (_, words) = set(&["set", "longContext", "api,gpt-6.1-terra effort=low"]);
+    assert_eq!(
+        row(&words, "long_context"),
+        "long_context api,gpt-6.1-terra low – your rule models.long_context"
+    );
+    let (_, words) = set(&["set", "gpt-4o*", "gpt-9"]);
+    assert!(words.contains("Note: models.names.\"gpt-4o*\" names gpt-9"), "{words}");
+    let file = std::fs::read_to_string(launch.path().join("dragoman/config/config.toml")).unwrap();
+    assert_eq!(
+        file,
+        "[models]\nopus = \"gpt-5.5-high tier=fast\"\nlong_context = \"api,gpt-6.1-terra effort=low\"\n\n[models.names]\n\"gpt-4o*\" = \"gpt-9\"\n"
+    );
+    let (code, words) = set(&["unset", "opus"]);
+    assert_eq!((code, row(&words, "opus").contains("the catalog's order")), (Some(0), true), "{words}");
+    let (code, words) = set(&["set", "opus", "gpt-5.5", "loud"]);
+    assert!(code == Some(1) && words.contains("is not effort="), "{words}");
 }
 
 #[tokio::test]

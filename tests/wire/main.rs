@@ -6,6 +6,7 @@ mod accounts;
 mod bad_input;
 mod identity;
 mod life;
+mod models;
 mod refusals;
 mod relay;
 mod secrets;

@@ -92,7 +92,8 @@ async fn every_request_is_in_the_history_once_however_it_ended() {
     until("four rows", || count(dragoman.launch()) == 4).await;
     let kept = rows(dragoman.launch());
     let tail = |row: &str| row.split(' ').skip(6).take(2).collect::<Vec<_>>().join(" ");
-    assert!(tail(&kept[0]).starts_with("gpt-6.1-terra "), "{kept:?}");
+    // Claude Code's session, neither tools nor thinking: background work.
+    assert!(tail(&kept[0]).starts_with("gpt-6-luna "), "{kept:?}");
     let (known, unknown) = ("1200 1000 34", "null null null");
     assert_eq!(
         kept,

@@ -3,15 +3,14 @@
 mod accounts;
 mod claude_code;
 mod login;
+mod settings_file;
 
 pub use self::accounts::Tested;
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dragoman_proxy as proxy;
@@ -27,9 +26,9 @@ use crate::history::History;
 use crate::logging;
 use crate::models::{self, Models};
 use crate::notices::{Bell, Notices};
-use crate::paths::{self, Environment, Mode, Paths};
+use crate::paths::{Environment, Paths};
 use crate::running::{Found, Running, client_address};
-use crate::settings::{AdminListen, Flag, Layers, Settings};
+use crate::settings::{AdminListen, Flag, Settings};
 use crate::snapshot::{Board, Server, Snapshot};
 use crate::token::ClientToken;
 use crate::{Error, environment};
@@ -132,7 +131,7 @@ impl App {
     pub async fn start(options: Options) -> Result<Self, Error> {
         let paths = Paths::find(options.home.as_deref(), &options.environment)?;
         let flags = options.flags();
-        let settings = load(&paths, &options.environment, &flags)?;
+        let settings = settings_file::load(&paths, &options.environment, &flags)?;
         let files = options.log_file.then_some(&paths);
         let (log, log_hint) =
             logging::start(logging::Targets { files, verbose: options.verbose }, &settings.log);
@@ -164,7 +163,7 @@ impl App {
         tasks.spawn(claude_code::watch(keeper.clone(), board.clone(), stop.clone()));
         tasks.spawn(history.follow(client.accounts_updates(), stop.clone()));
         tracing::info!(version = crate::VERSION, ?backend, "started");
-        Ok(Self {
+        let app = Self {
             inner: Arc::new(Inner {
                 paths,
                 environment: options.environment,
@@ -188,7 +187,13 @@ impl App {
                 stop,
                 _log: log,
             }),
-        })
+        };
+        if options.log_file {
+            // A command ends before a file changes under it.
+            let (inner, stop) = (Arc::downgrade(&app.inner), app.inner.stop.clone());
+            app.inner.tasks.spawn(settings_file::watch(inner, stop));
+        }
+        Ok(app)
     }
 
     /// The picture of the program, and its changes.
@@ -312,10 +317,13 @@ impl App {
     /// address counts from the next time the switch is turned on. The words are what a variable would hold. A flag or
     /// variable that sets the same key still wins: [`Settings::source`] tells.
     pub async fn set(&self, key: &str, value: Option<&str>) -> Result<Arc<Settings>, Error> {
-        let (inner, key, value) = (self.inner.clone(), key.to_owned(), value.map(str::to_owned));
-        // The file is synced to the disk, which may take a while.
-        let written = tokio::task::spawn_blocking(move || inner.write(&key, value.as_deref())).await;
-        written.map_err(|_| Error::Stopping)?
+        self.write(settings_file::Edit::Key { key: key.to_owned(), value: value.map(str::to_owned) }).await
+    }
+
+    /// Change one rule of the model map (`None`: there is none any more), as [`Self::set`] does. `asks`: a family, a
+    /// scenario, `default`, a name or a pattern.
+    pub async fn map(&self, asks: &str, target: Option<&str>) -> Result<Arc<Settings>, Error> {
+        self.write(settings_file::Edit::rule(asks, target)?).await
     }
 
     /// The models, asked of the backend if what is known is old. Waits no longer than `limit` for the answer.
@@ -329,7 +337,8 @@ impl App {
             let _in_time = tokio::time::timeout(limit, live).await.is_ok();
         }
         let catalog = catalogs.borrow().clone();
-        Models::of(&catalog, &models::rules(&self.settings()))
+        let settings = self.settings();
+        Models::of(&catalog, &models::rules(&settings), &settings.models)
     }
 
     /// What a client must have in its environment to use this server, or the server that would be turned on.
@@ -372,41 +381,9 @@ impl App {
     }
 }
 
-impl Inner {
-    /// Runs on a thread that may wait for the disk.
-    fn write(&self, key: &str, value: Option<&str>) -> Result<Arc<Settings>, Error> {
-        let _one_at_a_time = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = self.paths.config_file();
-        let text = Settings::edit(&read(&path)?, &path, key, value)?;
-        let layers = Layers { path: &path, text: &text, environment: &self.environment, flags: &self.flags };
-        let settings = Arc::new(Settings::load(layers)?);
-        paths::write_atomic(&path, text.as_bytes(), Mode::Keep).map_err(Error::file("write", &path))?;
-        self.config.send_replace(Arc::new(proxy_config(&settings, &self.token)));
-        self.client.set_strategy(strategy(&settings));
-        self.settings.send_replace(settings.clone());
-        self.board.publish();
-        tracing::info!(key, "setting changed");
-        Ok(settings)
-    }
-}
-
 /// The server of this home in another process (or this one), if it answers.
 pub async fn running(options: &Options) -> Result<Option<Found>, Error> {
     Ok(Found::find(&Paths::find(options.home.as_deref(), &options.environment)?).await)
-}
-
-fn load(paths: &Paths, environment: &Environment, flags: &[Flag]) -> Result<Settings, Error> {
-    let path = paths.config_file();
-    let text = read(&path)?;
-    Ok(Settings::load(Layers { path: &path, text: &text, environment, flags })?)
-}
-
-/// The settings file's text; no file is an empty one.
-fn read(path: &Path) -> Result<String, Error> {
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        read => read.map_err(Error::file("read", path)),
-    }
 }
 
 fn upstream_config(paths: &Paths, settings: &Settings, backend: BackendKind) -> upstream::Config {

@@ -191,7 +191,7 @@ impl App {
 
     async fn check_catalog(&self) -> Finding {
         let models = self.fresh_models(MODELS).await;
-        let problems: Vec<_> = models.families.iter().filter_map(|family| family.problem.clone()).collect();
+        let problems = models.problems();
         let seen = format!("{} models, window {} tokens", models.listed.len(), models.window);
         match (models.source, problems.first()) {
             (_, Some(problem)) => {

@@ -17,12 +17,16 @@ pub(crate) fn claude_code(
     models: &Models,
 ) -> Vec<(String, String)> {
     let window = models.window;
+    // Claude Code compacts this far before the end of the window that it is told, and takes no smaller one.
+    const ROOM: u64 = 33_000;
+    const SMALLEST: u64 = 100_000;
+    let compact_at = models.compact_at.map_or(window, |limit| (limit + ROOM).max(SMALLEST).min(window));
     let variables = [
         (names::BASE_URL, format!("http://{address}")),
         (names::AUTH_TOKEN, token.expose().to_owned()),
         // The first is for names Claude Code doesn't know, the second for those it does.
         (names::MAX_CONTEXT_TOKENS, window.to_string()),
-        (names::AUTO_COMPACT_WINDOW, window.to_string()),
+        (names::AUTO_COMPACT_WINDOW, compact_at.to_string()),
         // A line that changes with every request would defeat the prompt cache.
         (names::ATTRIBUTION_HEADER, "0".to_owned()),
         // Not CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: tests/claude_code/connect.rs measures that no tool runs twice
@@ -36,6 +40,20 @@ pub(crate) fn claude_code(
 mod tests {
     use super::*;
     use crate::claude_code::keys::tests::models;
+
+    #[test]
+    fn where_the_codex_cli_compacts_claude_code_compacts_too() {
+        let token = ClientToken::new("t", "a test").unwrap();
+        let compacts = |limit| {
+            let models = Models { compact_at: limit, ..models() };
+            let variables = claude_code("127.0.0.1:3746".parse().unwrap(), &token, &models);
+            variables.into_iter().find(|(name, _)| name == names::AUTO_COMPACT_WINDOW).unwrap().1
+        };
+        assert_eq!(compacts(None), "258400");
+        assert_eq!(compacts(Some(150_000)), "183000");
+        assert_eq!(compacts(Some(20_000)), "100000");
+        assert_eq!(compacts(Some(900_000)), "258400");
+    }
 
     #[test]
     fn claude_code_is_told_address_token_and_window() {

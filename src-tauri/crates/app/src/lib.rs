@@ -29,7 +29,8 @@ pub use claude_code::{
     Change, Conflict, Connect, Refused, Report as SetUpReport, Scope, Standing, Status as SetUpStatus, Weight,
 };
 pub use doctor::{Check, Outcome};
-pub use dragoman_protocol::route::{Dialect, Effort};
+pub use dragoman_protocol::route::{Dialect, Effort, Pool};
+pub use dragoman_proxy::{Decider, Decision, Scenario};
 pub use dragoman_upstream::open_in_browser;
 pub use dragoman_upstream::{
     AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, BackendKind, Credits,

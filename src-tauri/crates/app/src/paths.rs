@@ -28,13 +28,19 @@ const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 const PREFIX: &str = "DRAGOMAN_";
 
 /// Variables with a name of their own, shorter than `DRAGOMAN_<SECTION>_<KEY>`, which works for every key.
-const SHORT: [(&str, &str); 7] = [
+const SHORT: [(&str, &str); 12] = [
     ("server.listen", "DRAGOMAN_LISTEN"),
     ("server.admin_listen", "DRAGOMAN_ADMIN_LISTEN"),
     ("upstream.chatgpt_url", "DRAGOMAN_CHATGPT_URL"),
     ("upstream.issuer_url", "DRAGOMAN_ISSUER_URL"),
     ("upstream.api_url", "DRAGOMAN_API_URL"),
     ("accounts.token_store", "DRAGOMAN_TOKEN_STORE"),
+    // As Claude Code calls its own: for scripts that run a server with another map.
+    ("models.opus", "DRAGOMAN_DEFAULT_OPUS_MODEL"),
+    ("models.sonnet", "DRAGOMAN_DEFAULT_SONNET_MODEL"),
+    ("models.haiku", "DRAGOMAN_DEFAULT_HAIKU_MODEL"),
+    ("models.fable", "DRAGOMAN_DEFAULT_FABLE_MODEL"),
+    ("models.default_effort", "DRAGOMAN_DEFAULT_EFFORT"),
     ("log.level", "DRAGOMAN_LOG"),
 ];
 
@@ -203,6 +209,11 @@ impl Paths {
     /// The settings, edited by people and by us.
     pub fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")
+    }
+
+    /// The Codex CLI's settings.
+    pub(crate) fn codex_config(&self) -> Option<PathBuf> {
+        self.codex.as_ref().map(|codex| codex.join("config.toml"))
     }
 
     /// The local bearer token.
@@ -456,7 +467,7 @@ mod tests {
     #[test]
     fn the_short_name_of_a_variable_goes_before_the_long_one() {
         assert_eq!(variables("server.listen"), ["DRAGOMAN_LISTEN", "DRAGOMAN_SERVER_LISTEN"]);
-        assert_eq!(variables("models.opus"), ["DRAGOMAN_MODELS_OPUS"]);
+        assert_eq!(variables("models.mode"), ["DRAGOMAN_MODELS_MODE"]);
     }
 
     #[cfg(unix)]

@@ -157,7 +157,7 @@ impl App {
             variable.map(|(_, value)| value.as_str()).unwrap_or_default()
         };
         let snapshot = self.snapshot().borrow().clone();
-        let default = snapshot.models.families.iter().find(|family| family.family == "default");
+        let default = snapshot.models.families.iter().find(|family| family.asks == "default");
         let model = default.and_then(|family| family.model.as_deref()).unwrap_or("claude-sonnet-5-5");
         let text =
             recipe.text.replace("{url}", value(names::BASE_URL)).replace("{token}", value(names::AUTH_TOKEN));

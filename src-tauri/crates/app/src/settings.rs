@@ -2,9 +2,10 @@
 //! with the [`Source`] of each value kept.
 //!
 //! `settings/keys.rs` lists the keys, `values.rs` says what a value may be, `file.rs` reads and edits the text,
-//! `problem.rs` says what is wrong. Not here: secrets (`token.rs` and the token stores of `upstream`), and what a
+//! `codex.rs` reads the Codex CLI's, `problem.rs` says what is wrong. Not here: secrets (`token.rs` and the token stores of `upstream`), and what a
 //! value does (whoever uses it).
 
+mod codex;
 mod file;
 mod keys;
 mod problem;
@@ -19,9 +20,11 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use dragoman_protocol::route::Effort;
+use dragoman_proxy::{CodexDefaults, Scenario, Target};
 
 pub use keys::{KEYS, Key, Kind};
 pub use problem::{Problem, Source};
+pub(crate) use values::check_name;
 pub use values::{AdminListen, parse_admin_listen, parse_listen};
 
 use crate::paths::{self, Environment};
@@ -52,6 +55,9 @@ pub struct Settings {
     /// What is odd but harmless: unknown keys, variables that name no key.
     #[serde(skip)]
     hints: Vec<String>,
+    /// What the Codex CLI is set to, if `models.from_codex` asks for it.
+    #[serde(skip)]
+    codex: CodexDefaults,
 }
 
 /// `[translation]`
@@ -144,31 +150,104 @@ pub struct Accounts {
     pub strategy: Strategy,
 }
 
-/// `[models]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// `[models]`: the model map.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Models {
     /// Instead of the catalog's choice (DECISIONS 19) for `claude-opus-…`.
-    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
-    pub opus: Option<String>,
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub opus: Option<Target>,
     /// For `claude-sonnet-…`.
-    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
-    pub sonnet: Option<String>,
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub sonnet: Option<Target>,
     /// For `claude-haiku-…`.
-    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
-    pub haiku: Option<String>,
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub haiku: Option<Target>,
     /// For `claude-fable-…`.
-    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
-    pub fable: Option<String>,
-    /// For families without a choice of their own, and for Claude names of no known family.
-    #[serde(deserialize_with = "values::model", skip_serializing_if = "Option::is_none")]
-    pub default: Option<String>,
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub fable: Option<Target>,
+    /// For Claude names that no other rule is for.
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub default: Option<Target>,
+    /// For one name, or for all that match a pattern.
+    #[serde(deserialize_with = "values::targets", skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, Target>,
+    /// For requests that offer the web search.
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub web_search: Option<Target>,
+    /// For compactions.
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub compact: Option<Target>,
+    /// For long conversations.
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub long_context: Option<Target>,
+    /// For conversations with pictures.
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub image: Option<Target>,
+    /// For titles, page summaries and Haiku.
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub background: Option<Target>,
+    /// For subagents.
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub subagent: Option<Target>,
+    /// For plan mode and thinking with a budget.
+    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
+    pub think: Option<Target>,
+    /// More tokens than this are a long conversation.
+    #[serde(deserialize_with = "values::tokens")]
+    pub long_context_over: u32,
     /// An effort that overrides what the client asks for (DECISIONS 5).
     #[serde(deserialize_with = "values::effort", skip_serializing_if = "Option::is_none")]
     pub effort: Option<Effort>,
+    /// An effort for requests that ask for none.
+    #[serde(deserialize_with = "values::effort", skip_serializing_if = "Option::is_none")]
+    pub default_effort: Option<Effort>,
     /// What happens with names that are neither Claude's nor in the catalog.
     #[serde(deserialize_with = "values::word")]
     pub mode: Mode,
+    /// Are model and window of the Codex CLI's `config.toml` defaults here too?
+    #[serde(deserialize_with = "values::switch")]
+    pub from_codex: bool,
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self {
+            opus: None,
+            sonnet: None,
+            haiku: None,
+            fable: None,
+            default: None,
+            names: BTreeMap::new(),
+            web_search: None,
+            compact: None,
+            long_context: None,
+            image: None,
+            background: None,
+            subagent: None,
+            think: None,
+            long_context_over: 200_000,
+            effort: None,
+            default_effort: None,
+            mode: Mode::Map,
+            from_codex: false,
+        }
+    }
+}
+
+impl Models {
+    /// The rule for a kind of request.
+    pub fn scenario(&self, scenario: Scenario) -> Option<&Target> {
+        match scenario {
+            Scenario::WebSearch => self.web_search.as_ref(),
+            Scenario::Compact => self.compact.as_ref(),
+            Scenario::LongContext => self.long_context.as_ref(),
+            Scenario::Image => self.image.as_ref(),
+            Scenario::Background => self.background.as_ref(),
+            Scenario::Subagent => self.subagent.as_ref(),
+            Scenario::Think => self.think.as_ref(),
+        }
+    }
 }
 
 /// `[claude_code]`
@@ -419,9 +498,35 @@ impl Settings {
         KEYS.iter().map(entry).collect()
     }
 
+    /// What the Codex CLI is set to, as far as it counts here.
+    pub(crate) fn codex(&self) -> &CodexDefaults {
+        &self.codex
+    }
+
+    /// Reads the Codex CLI's settings, if the user wants them as defaults.
+    pub(crate) fn with_codex(mut self, config: Option<&Path>) -> Self {
+        if self.models.from_codex {
+            match codex::read(config) {
+                Ok(codex) => self.codex = codex,
+                Err(hint) => self.hints.push(hint),
+            }
+        }
+        self
+    }
+
     /// What is odd but harmless, a sentence each.
     pub fn hints(&self) -> &[String] {
         &self.hints
+    }
+
+    /// The text of the settings file with the rule for `name` set, or without it.
+    pub(crate) fn edit_name(
+        text: &str,
+        path: &Path,
+        name: &str,
+        value: Option<&Target>,
+    ) -> Result<String, Problem> {
+        file::edit_name(text, path, name, value.map(Target::to_string))
     }
 
     /// The text of the settings file with `key` set to `value`, or without it: comments, order and unknown keys stay.
@@ -440,6 +545,11 @@ impl Settings {
 /// A value as the words that [`Kind::value`] reads.
 fn words(value: &Value) -> String {
     match value {
+        Value::Table(pairs) => pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={}", words(value)))
+            .collect::<Vec<_>>()
+            .join("; "),
         Value::String(text) => text.clone(),
         Value::Array(list) => list.iter().map(words).collect::<Vec<_>>().join(","),
         other => other.to_string(),

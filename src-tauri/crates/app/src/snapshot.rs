@@ -101,6 +101,8 @@ pub(crate) struct Board {
     history: watch::Receiver<history::State>,
     listeners: Mutex<Listeners>,
     hints: Vec<String>,
+    /// What is wrong with the settings file, while those from before are in force.
+    trouble: Mutex<Option<String>>,
     snapshot: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -116,7 +118,8 @@ impl Board {
         let first = picture(&client, &activity, &settings, &history, listeners.clone(), &hints);
         let listeners = Mutex::new(listeners);
         let snapshot = watch::Sender::new(Arc::new(first));
-        Self { client, activity, settings, history, listeners, hints, snapshot }
+        let trouble = Mutex::new(None);
+        Self { client, activity, settings, history, listeners, hints, trouble, snapshot }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
@@ -143,6 +146,17 @@ impl Board {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The settings file can't be used, or it can again.
+    pub(crate) fn pin_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.publish();
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        trouble.into_iter().chain(self.hints.iter().cloned()).collect()
+    }
+
     /// Make the picture anew. It is made inside the watch, so of two calls at once the later picture stays.
     pub(crate) fn publish(&self) {
         self.snapshot.send_if_modified(|snapshot| {
@@ -152,7 +166,7 @@ impl Board {
                 &self.settings,
                 &self.history,
                 self.listeners().clone(),
-                &self.hints,
+                &self.hints(),
             );
             let modified = **snapshot != new;
             if modified {
@@ -209,6 +223,11 @@ fn picture(
         });
     let history::State { today, notice } = history.borrow().clone();
     let Listeners { server, admin } = listeners;
+    // Not `client.catalog()`: looking at the picture must not send the client to the network.
+    let catalog = client.catalog_updates().borrow().clone();
+    let models = Models::of(&catalog, &models::rules(&settings), &settings.models);
+    let unmapped = models.problems();
+    let all = [hints, settings.hints(), &unmapped].concat();
     Snapshot {
         version: crate::VERSION,
         server,
@@ -217,9 +236,8 @@ fn picture(
         account,
         accounts,
         activity: Activity::of(&activity.borrow()),
-        // Not `client.catalog()`: looking at the picture must not send the client to the network.
-        models: Models::of(&client.catalog_updates().borrow(), &models::rules(&settings)),
+        models,
         today,
-        hints: hints.iter().chain(settings.hints()).cloned().chain(kept_in_files).chain(notice).collect(),
+        hints: all.into_iter().chain(kept_in_files).chain(notice).collect(),
     }
 }

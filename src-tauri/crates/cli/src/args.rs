@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::accounts::Accounts;
 use crate::connect::{Connect, Disconnect};
+use crate::models::Models;
 use crate::run::parse_name;
 use crate::shell::Shell;
 
@@ -170,8 +171,10 @@ pub(crate) enum Command {
         #[arg(long)]
         print: bool,
     },
-    /// List the models there are, and which one answers for which of Claude's
+    /// List the models there are, and which one answers for what; or change that
     Models {
+        #[command(subcommand)]
+        wish: Option<Models>,
         #[command(flatten)]
         format: Format,
     },

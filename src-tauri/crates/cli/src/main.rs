@@ -100,7 +100,7 @@ async fn act(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> 
         Command::Usage(usage) => usage::usage(&common, usage).await,
         Command::Open { print } => open::open(&common, print).await,
         Command::Env { shell, format } => env(&common, shell, format.json).await,
-        Command::Models { format } => models::models(&common, format).await,
+        Command::Models { wish, format } => models::models(&common, wish, format).await,
         Command::Accounts { wish, format } => accounts::accounts(&common, wish, format).await,
         Command::Version { format } => version(format.json),
         Command::Completions { shell } => {

@@ -208,11 +208,7 @@ fn server(running: Option<&Running>) -> String {
 fn families(snapshot: &Snapshot) -> String {
     let models = &snapshot.models;
     let family = |mapped: &dragoman::Mapped| {
-        format!(
-            "{} → {}",
-            mapped.family,
-            mapped.model.as_deref().unwrap_or("nothing (see `dragoman models`)")
-        )
+        format!("{} → {}", mapped.asks, mapped.model.as_deref().unwrap_or("nothing (see `dragoman models`)"))
     };
     let families: Vec<_> = models.families.iter().map(family).collect();
     format!("{}; window {} tokens", families.join(", "), grouped(models.window))

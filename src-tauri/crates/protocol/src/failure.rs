@@ -66,6 +66,14 @@ pub enum Failure {
         /// What the catalog lists.
         known: Vec<String>,
     },
+    /// The word before the comma in `backend,model` names none.
+    #[error("there is no backend {backend:?} (as in \"backend,model\"); available: {}", known.join(", "))]
+    UnknownBackend {
+        /// What the client asked for.
+        backend: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
     /// No usable login: the sentence says how to sign in.
     #[error("{message}")]
     SignIn {
@@ -317,9 +325,10 @@ impl Failure {
             | Self::CompressionRefused { .. } => (400, "invalid_request_error"),
             Self::Unauthorized | Self::SignIn { .. } => (401, "authentication_error"),
             Self::ForeignHost { .. } | Self::Forbidden { .. } => (403, "permission_error"),
-            Self::NoSuchPath { .. } | Self::UnknownModel { .. } | Self::ModelRefused { .. } => {
-                (404, "not_found_error")
-            }
+            Self::NoSuchPath { .. }
+            | Self::UnknownModel { .. }
+            | Self::UnknownBackend { .. }
+            | Self::ModelRefused { .. } => (404, "not_found_error"),
             Self::Method { .. } => (405, "invalid_request_error"),
             Self::TooLarge { .. } => (413, "request_too_large"),
             Self::AccountLimit { .. } | Self::RateLimited { .. } => (429, "rate_limit_error"),

@@ -117,9 +117,39 @@ impl Dialect {
     }
 }
 
+/// Whose accounts answer; the word before the comma in `api,gpt-5.5`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, TS, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Pool {
+    /// ChatGPT subscriptions.
+    ChatGpt,
+    /// Keys of the OpenAI API.
+    Api,
+}
+
+impl Pool {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::ChatGpt, Self::Api];
+
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatGpt => "chatgpt",
+            Self::Api => "api",
+        }
+    }
+
+    /// The pool of this name.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|pool| pool.as_str() == word)
+    }
+}
+
 /// Where one request goes and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
+    /// Only accounts of this pool may answer; `None`: any.
+    pub pool: Option<Pool>,
     /// The upstream model id, e.g. `gpt-6.1-sol`.
     pub model: String,
     /// Its dialect, from the catalog.
@@ -132,6 +162,8 @@ pub struct Route {
     pub suffix_effort: Option<Effort>,
     /// Effort forced by the user (tray or rule); wins over what the client asks.
     pub forced_effort: Option<Effort>,
+    /// Effort of the rule that decided, for requests that ask for none.
+    pub rule_effort: Option<Effort>,
     /// Was the priority tier asked for, by the request or a suffix of the model's name?
     pub fast: bool,
     /// Service tier to ask for (`priority`), only if the user or client asked and the catalog lists it.
@@ -146,12 +178,14 @@ impl Route {
     /// A route to a model that nothing more is known or wished of.
     pub fn to(model: impl Into<String>, dialect: Dialect, efforts: &[Effort]) -> Self {
         Self {
+            pool: None,
             model: model.into(),
             dialect,
             efforts: efforts.to_vec(),
             default_effort: None,
             suffix_effort: None,
             forced_effort: None,
+            rule_effort: None,
             fast: false,
             tier: None,
             verbosity: None,

@@ -13,6 +13,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::routes::Decision;
+
 /// The proxy's state of work.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Activity {
@@ -33,6 +35,8 @@ pub struct Finished {
     pub model: String,
     /// The model that answered.
     pub upstream_model: String,
+    /// Why that one.
+    pub decision: Decision,
     /// The program that asked, e.g. `claude-cli`; empty if it didn't say.
     pub client: String,
     /// The session that it belongs to.
@@ -93,6 +97,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) session: &'a str,
     pub(crate) model: &'a str,
     pub(crate) upstream_model: &'a str,
+    pub(crate) decision: &'a Decision,
 }
 
 /// Keeps the books.
@@ -126,6 +131,7 @@ impl Ledger {
                 request_id: asked.request_id.to_owned(),
                 model: asked.model.to_owned(),
                 upstream_model: asked.upstream_model.to_owned(),
+                decision: asked.decision.clone(),
                 client: asked.client.to_owned(),
                 session: asked.session.to_owned(),
                 account: None,
@@ -210,12 +216,14 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.finished.duration_ms = millis(self.began.elapsed());
         self.finished.first_output_ms = self.first_output.map(millis);
-        let Finished { request_id, model, upstream_model, status, duration_ms, .. } = &self.finished;
+        let Finished { request_id, model, upstream_model, decision, status, duration_ms, .. } =
+            &self.finished;
         let usage = self.finished.usage.unwrap_or_default();
         tracing::info!(
             request_id,
             model,
             upstream_model,
+            rule = %decision.decider,
             status,
             error = self.finished.error,
             first_output_ms = self.finished.first_output_ms,
@@ -245,6 +253,7 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routes::Decider;
 
     #[test]
     fn the_first_notes_are_kept_and_all_are_counted() {
@@ -255,6 +264,7 @@ mod tests {
             session: "s",
             model: "m",
             upstream_model: "u",
+            decision: &Decision { decider: Decider::Catalog, passed: Vec::new(), cannot_search: None },
         });
         let mut notes = Notes::default();
         for n in 0..SHOWN + 10 {

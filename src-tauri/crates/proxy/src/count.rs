@@ -27,18 +27,28 @@ const IDLE: Duration = Duration::from_secs(600);
 #[derive(Serialize)]
 struct Count {
     input_tokens: u64,
+    /// What a conversation may fill, beside the API's own answer: for programs that compact by themselves.
+    context_window: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto_compact_token_limit: Option<u64>,
 }
 
 /// The endpoint.
 pub(crate) async fn count_tokens(State(proxy): State<Proxy>, request: Request) -> Response {
     let id = request_id();
+    let config = proxy.config();
     let counted = async {
-        let body = read_body(request, proxy.config().body_limit).await?;
+        let body = read_body(request, config.body_limit).await?;
         proxy.inner.counting.count(body).await
     };
     match counted.await {
         Ok(input_tokens) => {
-            let mut response = Json(Count { input_tokens }).into_response();
+            let count = Count {
+                input_tokens,
+                context_window: config.rules.window(&proxy.inner.client.catalog_updates().borrow()),
+                auto_compact_token_limit: config.rules.codex.compact_at,
+            };
+            let mut response = Json(count).into_response();
             set_request_id(&mut response, &id);
             response
         }

@@ -35,7 +35,10 @@ pub use error::Error;
 pub use guard::is_ours;
 pub use now::in_words;
 pub use probe::Probe;
-pub use routes::{Family, Mode, Rules, Wants, gateway_id};
+pub use routes::{
+    BadTarget, CodexDefaults, Context, Decider, Decision, Facts, Family, Mode, Passed, Routed, Rules,
+    Scenario, Target, Tier, gateway_id,
+};
 pub use server::{Server, listen};
 pub use threads::session_id;
 

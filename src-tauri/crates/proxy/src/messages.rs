@@ -11,13 +11,13 @@ use dragoman_protocol::anthropic::block::Block;
 use dragoman_protocol::anthropic::request::{Content, MessagesRequest, Role};
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::request as responses;
-use dragoman_protocol::route::Route;
+use dragoman_protocol::route::{Pool, Route};
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Checksum, Context, Originals, SearchRules, Searched, StaleReasoning, ToolOrder, Translated, What,
+    Answer, Checksum, Context, Originals, SearchRules, Searched, StaleReasoning, ToolOrder, Translated,
     messages_to_responses, search_function,
 };
-use dragoman_upstream::{Attempt, Turn};
+use dragoman_upstream::{Attempt, Lane, Turn};
 use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ use crate::error::{failure_response, request_id, set_request_id};
 use crate::now::now;
 use crate::quota::{self, AnsweredBy};
 use crate::relay;
-use crate::routes::Wants;
+use crate::routes::{Facts, Routed};
 use crate::search::Searches;
 use crate::threads::Ids;
 
@@ -91,18 +91,20 @@ impl Exchange {
             return Err(Failure::invalid("max_tokens", "field required"));
         }
         let client = &proxy.inner.client;
-        let wants = Wants { fast: request.wants_speed(), search: request.web_search().is_some() };
-        let route = config.rules.route(&client.catalog(), &request.model, wants)?;
         let ids = Ids::of(headers, &request);
         let seen = proxy.inner.threads.observe(&ids.thread, &request);
+        let facts = Facts::of(headers, &request, seen.estimate, &config.rules);
+        let Routed { route, decision, .. } = config.rules.route(&client.catalog(), &request.model, &facts)?;
         let mut entry = proxy.inner.activity.begin(&Asked {
             request_id: id,
             client: client_name(headers),
             session: &ids.session,
             model: &request.model,
             upstream_model: &route.model,
+            decision: &decision,
         });
-        let attempt = entry.judge(client.plan(&route.model, route.dialect, &ids.session).await)?;
+        let lane = Lane { session: &ids.session, pool: route.pool };
+        let attempt = entry.judge(client.plan(&route.model, route.dialect, lane).await)?;
         entry.made_for(client.account_in_use().as_str());
 
         let thread = Known {
@@ -116,16 +118,9 @@ impl Exchange {
         let translated = entry.judge(messages_to_responses(&request, context))?;
         entry.sent_with(translated.request.reasoning.effort);
         let upstream_body = entry.judge(body_of(&translated.request, text.len()))?;
-        let Translated { names, format, context_management, replayed, mut notes, .. } = translated;
-        if wants.search {
-            let plain =
-                config.rules.route(&client.catalog(), &request.model, Wants { search: false, ..wants })?;
-            if plain.model != route.model {
-                let detail = format!("{} can't search; {} answers this request", plain.model, route.model);
-                notes.add(What::Adjusted, "model", detail);
-            }
-        }
+        let Translated { names, format, context_management, replayed, notes, .. } = translated;
         entry.note(notes);
+        entry.note(decision.notes(&route.model));
         let answer = Answer {
             id: format!("msg_{}", Uuid::now_v7().simple()),
             model: request.model.clone().into_owned(),
@@ -144,13 +139,14 @@ impl Exchange {
         let window = route.window;
         let head = Head {
             model: route.model.clone(),
+            pool: route.pool,
             tier: route.tier.clone(),
             session: ids.session,
             thread: ids.thread.clone(),
             window: seen.window,
         };
         let source = Arc::new(Source { body: body.clone(), route, known: thread });
-        let searches = wants.search.then(|| Searches::new(client.clone(), head.clone(), Arc::clone(&source)));
+        let searches = facts.search.then(|| Searches::new(client.clone(), head.clone(), Arc::clone(&source)));
         let turn = head.turn(continues, attempt, upstream_body, source, Searched::default());
         Ok(Self {
             proxy: proxy.clone(),
@@ -171,6 +167,7 @@ impl Exchange {
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
     pub(crate) model: String,
+    pub(crate) pool: Option<Pool>,
     tier: Option<String>,
     pub(crate) session: String,
     thread: String,
@@ -186,9 +183,9 @@ impl Head {
         source: Arc<Source>,
         searched: Searched,
     ) -> Turn {
-        let Self { model, tier, session, thread, window } = self;
+        let Self { model, pool, tier, session, thread, window } = self;
         let again = Box::new(move |attempt: &Attempt| source.translate(attempt, Some(&searched)));
-        Turn { model, tier, session, thread, window, continues, attempt, body, again }
+        Turn { model, pool, tier, session, thread, window, continues, attempt, body, again }
     }
 }
 

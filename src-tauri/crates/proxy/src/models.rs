@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::Proxy;
 use crate::error::{request_id, set_request_id};
-use crate::routes::{Family, gateway_id};
+use crate::routes::{Facts, Family, gateway_id};
 
 #[derive(Serialize)]
 struct List {
@@ -61,6 +61,9 @@ struct Health {
     on: bool,
     model: Option<String>,
     context_window: u64,
+    /// Where the Codex CLI is set to compact, if that counts here too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto_compact_token_limit: Option<u64>,
     windows: Vec<Window>,
 }
 
@@ -76,13 +79,15 @@ pub(crate) async fn health(State(proxy): State<Proxy>) -> Response {
     let catalog = proxy.inner.client.catalog();
     let config = proxy.config();
     let limits = proxy.inner.client.limits();
+    let default = config.rules.route(&catalog, Family::Opus.as_str(), &Facts::default());
     let windows = limits.windows.into_iter().filter(|window| window.name.is_none());
     let health = Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
         on: true,
-        model: config.rules.family(&catalog, Family::Opus).ok().map(|model| model.slug.clone()),
+        model: default.ok().map(|routed| routed.route.model),
         context_window: config.rules.window(&catalog),
+        auto_compact_token_limit: config.rules.codex.compact_at,
         windows: windows
             .map(|window| Window {
                 minutes: window.minutes,

@@ -1,28 +1,88 @@
-//! Which upstream model answers for the name a client asks for, and with what effort and tier.
+//! The model map: which upstream model answers for the name a client asks for, and with what effort and tier.
 //!
-//! Defaults are computed from the live catalog (DECISIONS 19); the user's rules come first. Not here: translation.
+//! The user's rules come first, then the defaults computed from the live catalog (DECISIONS 19). Every request has
+//! exactly one [`Decider`]. `name.rs` reads names, `target.rs` the right-hand side of rules, `scenario.rs` what a request
+//! is for. Not here: translation, which accounts there are.
 
+mod name;
+mod scenario;
+mod target;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use dragoman_protocol::anthropic::request::MessagesRequest;
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::route::{Dialect, Effort, Route};
+use dragoman_protocol::translate::{Notes, What};
 use dragoman_upstream::{Catalog, Model};
+use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
+
+pub use name::{Family, gateway_id};
+pub use scenario::{Facts, Scenario};
+pub use target::{BadTarget, Context, Target, Tier};
+
+use name::{Wish, find, is_pattern, matches};
 
 /// The user's wishes about models.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// What answers for Opus; a catalog id, with a suffix like `-high` if wanted. `None`: the catalog's default.
-    pub opus: Option<String>,
+    /// For one name, or for all that match a pattern with `*` and `?`.
+    pub names: BTreeMap<String, Target>,
+    /// For kinds of requests.
+    pub scenarios: BTreeMap<Scenario, Target>,
+    /// For Opus.
+    pub opus: Option<Target>,
     /// For Sonnet.
-    pub sonnet: Option<String>,
+    pub sonnet: Option<Target>,
     /// For Haiku.
-    pub haiku: Option<String>,
+    pub haiku: Option<Target>,
     /// For Fable.
-    pub fable: Option<String>,
-    /// For every other Claude name.
-    pub default: Option<String>,
+    pub fable: Option<Target>,
+    /// For every Claude name that no other rule is for.
+    pub default: Option<Target>,
+    /// More tokens than this are a long context.
+    pub long_context_over: u64,
     /// An effort for all requests, whatever the client asks (the tray's switch).
     pub effort: Option<Effort>,
+    /// An effort for requests that ask for none, where the deciding rule has no say.
+    pub default_effort: Option<Effort>,
     /// What happens with names that are neither Claude's nor in the catalog.
     pub mode: Mode,
+    /// What the Codex CLI is set to, if the user wants that as a default.
+    pub codex: CodexDefaults,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            names: BTreeMap::new(),
+            scenarios: BTreeMap::new(),
+            opus: None,
+            sonnet: None,
+            haiku: None,
+            fable: None,
+            default: None,
+            long_context_over: 200_000,
+            effort: None,
+            default_effort: None,
+            mode: Mode::Map,
+            codex: CodexDefaults::default(),
+        }
+    }
+}
+
+/// Root keys of the Codex CLI's `config.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CodexDefaults {
+    /// `model`
+    pub model: Option<String>,
+    /// `model_context_window`, tokens.
+    pub window: Option<u64>,
+    /// `model_auto_compact_token_limit`, tokens.
+    pub compact_at: Option<u64>,
 }
 
 /// What happens with unknown names.
@@ -35,156 +95,296 @@ pub enum Mode {
     Passthrough,
 }
 
-/// What a request wants of a model.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wants {
-    /// The priority tier.
-    pub fast: bool,
-    /// The hosted web search.
-    pub search: bool,
+/// Which rule decided who answers. Displays as the setting to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "of")]
+pub enum Decider {
+    /// The user's, for exactly this name.
+    Name(String),
+    /// The client named a model of the catalog itself.
+    Model,
+    /// The user's, for what the request is for.
+    Scenario(Scenario),
+    /// The user's, for a family of Claude's models.
+    Family(Family),
+    /// The user's, for names like this.
+    Pattern(String),
+    /// The user's, for everything else.
+    Default,
+    /// The Codex CLI's own model.
+    Codex,
+    /// Nobody's: computed from the catalog.
+    Catalog,
+    /// Unknown names go upstream as they are.
+    Passthrough,
 }
 
-/// The families of Claude's models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// The largest.
-    Opus,
-    /// The middle one.
-    Sonnet,
-    /// The small one.
-    Haiku,
-    /// Another large one.
-    Fable,
-    /// A Claude name of no known family.
-    Other,
-}
-
-impl Family {
-    /// Those with a name of their own.
-    pub const NAMED: [Self; 4] = [Self::Opus, Self::Sonnet, Self::Haiku, Self::Fable];
-
-    /// The name.
-    pub fn as_str(self) -> &'static str {
+impl fmt::Display for Decider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Opus => "opus",
-            Self::Sonnet => "sonnet",
-            Self::Haiku => "haiku",
-            Self::Fable => "fable",
-            Self::Other => "default",
-        }
-    }
-
-    /// The family of a Claude name; `None` for a name that is not Claude's.
-    fn of(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
-        let named = Self::NAMED.into_iter().find(|family| name.contains(family.as_str()));
-        let claude =
-            name.contains("claude") || name.contains("anthropic") || name == "default" || name == "best";
-        match named {
-            Some(family) if claude || name == family.as_str() || name == "opusplan" => Some(family),
-            _ => claude.then_some(Self::Other),
+            Self::Name(name) | Self::Pattern(name) => write!(f, "models.names.{name:?}"),
+            Self::Model => f.write_str("the model's own name"),
+            Self::Scenario(scenario) => write!(f, "models.{}", scenario.as_str()),
+            Self::Family(family) => write!(f, "models.{}", family.as_str()),
+            Self::Default => f.write_str("models.default"),
+            Self::Codex => f.write_str("the Codex CLI's config.toml"),
+            Self::Catalog => f.write_str("the catalog"),
+            Self::Passthrough => f.write_str("models.mode"),
         }
     }
 }
 
-/// A name with its suffixes taken off.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Wish<'n> {
-    name: &'n str,
-    effort: Option<Effort>,
-    fast: bool,
+/// A rule that would have decided, but names a model that there is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct Passed {
+    /// Whose it is.
+    pub decider: Decider,
+    /// What it names.
+    pub model: String,
+}
+
+impl fmt::Display for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} names {}, which this account does not have", self.decider, self.model)
+    }
+}
+
+/// Why a request goes where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct Decision {
+    /// The rule that decided.
+    pub decider: Decider,
+    /// Rules before it that name models that there are not.
+    pub passed: Vec<Passed>,
+    /// The model that the rule gives, if it can't search and another one answers instead (DECISIONS 15).
+    pub cannot_search: Option<String>,
+}
+
+impl Decision {
+    /// What the client's wish was changed to, as notes.
+    pub(crate) fn notes(&self, model: &str) -> Notes {
+        let mut notes = Notes::default();
+        for passed in &self.passed {
+            notes.add(What::Adjusted, "model", format!("{passed}; {model} answers"));
+        }
+        if let Some(instead) = &self.cannot_search {
+            notes.add(
+                What::Adjusted,
+                "model",
+                format!("{instead} can't search; {model} answers this request"),
+            );
+        }
+        notes
+    }
+}
+
+/// Where a request goes, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routed {
+    /// Where.
+    pub route: Route,
+    /// Why.
+    pub decision: Decision,
+    /// How much of the model's window is used.
+    pub context: Context,
+}
+
+/// A model that was found for a rule's words.
+struct Found<'r, 'c> {
+    decider: Decider,
+    model: Option<&'c Model>,
+    wish: Wish<'r>,
+    target: Option<&'r Target>,
 }
 
 impl Rules {
-    /// The route for a model name and what the request wants beside it.
-    ///
-    /// # Errors
-    /// [`Failure::UnknownModel`] that lists what exists.
-    pub fn route(&self, catalog: &Catalog, name: &str, wants: Wants) -> Result<Route, Failure> {
-        let name = name.trim();
-        let name = name.strip_suffix("[1m]").unwrap_or(name); // R63
-        let wish = Wish::read(catalog, name);
-        let (model, wish) = match find(catalog, wish.name) {
-            Some(model) => (model, wish),
-            None => match Family::of(wish.name) {
-                Some(family) => {
-                    let (model, target) = self.target(catalog, family)?;
-                    let effort = wish.effort.or(target.effort);
-                    (model, Wish { name: wish.name, effort, fast: wish.fast || target.fast })
-                }
-                None if self.mode == Mode::Passthrough => return Ok(self.passthrough(catalog, &wish)),
-                None => return Err(unknown(catalog, name)),
-            },
-        };
-        // Hosted search exists in the classic dialect only: another model answers such a request (DECISIONS 15).
-        let model = match model.dialect {
-            Dialect::Lite if wants.search => {
-                catalog.listed().find(|model| model.dialect == Dialect::Classic).unwrap_or(model)
-            }
-            Dialect::Lite | Dialect::Classic => model,
-        };
-        let fast = wants.fast || wish.fast;
-        Ok(Route {
-            model: model.slug.clone(),
-            dialect: model.dialect,
-            efforts: model.efforts.clone(),
-            default_effort: model.default_effort,
-            suffix_effort: wish.effort,
-            forced_effort: self.effort,
-            fast,
-            tier: (fast && model.tiers.iter().any(|tier| tier == "priority")).then(|| "priority".to_owned()),
-            verbosity: model.verbosity.clone(),
-            window: self.window(catalog),
-        })
+    /// Is there a rule for this scenario?
+    pub(crate) fn has(&self, scenario: Scenario) -> bool {
+        self.scenarios.contains_key(&scenario)
     }
 
-    /// The model that answers for a family.
+    /// The route for a model name and what is known of the request beside it.
     ///
     /// # Errors
-    /// [`Failure::UnknownModel`] if the user's rule names a model that the catalog lacks.
-    pub fn family<'c>(&self, catalog: &'c Catalog, family: Family) -> Result<&'c Model, Failure> {
-        self.target(catalog, family).map(|(model, _)| model)
+    /// [`Failure::UnknownModel`] and [`Failure::UnknownBackend`], which list what exists.
+    pub fn route(&self, catalog: &Catalog, asked: &str, facts: &Facts) -> Result<Routed, Failure> {
+        let asked = bare(asked);
+        let exact = self.names.get_key_value(asked).filter(|(name, _)| !is_pattern(name));
+        let (pool, name) = if exact.is_some() { (None, asked) } else { name::pool(asked)? };
+        let name = bare(name);
+        let is_known =
+            |name: &str| find(catalog, name).is_some() || self.names.contains_key(name) && !is_pattern(name);
+        let wish = Wish::read(name, is_known);
+        let mut passed = Vec::new();
+        let found = match self.first(catalog, &wish, facts, &mut passed) {
+            Some(found) => found,
+            None if self.mode == Mode::Passthrough => Found {
+                decider: Decider::Passthrough,
+                model: None,
+                wish: Wish { name: wish.name, effort: None, fast: false },
+                target: None,
+            },
+            None => return Err(unknown(catalog, name)),
+        };
+        let Found { decider, model, wish: given, target } = found;
+        let keeps = decider == Decider::Scenario(Scenario::WebSearch);
+        // Hosted search exists in the classic dialect only: another model answers such a request (DECISIONS 15).
+        let searcher = match model {
+            Some(model) if facts.search && !keeps && model.dialect == Dialect::Lite => {
+                catalog.listed().find(|model| model.dialect == Dialect::Classic)
+            }
+            Some(_) | None => None,
+        };
+        let cannot_search = searcher.and(model).map(|model| model.slug.clone());
+        let model = searcher.or(model);
+        let tier = target.and_then(|target| target.tier);
+        let fast = match tier {
+            Some(Tier::Standard) => false,
+            Some(Tier::Fast) => true,
+            None => facts.fast || wish.fast || given.fast,
+        };
+        let described = match model {
+            Some(model) => Route {
+                efforts: model.efforts.clone(),
+                default_effort: model.default_effort,
+                tier: (fast && model.tiers.iter().any(|tier| tier == "priority"))
+                    .then(|| "priority".to_owned()),
+                verbosity: model.verbosity.clone(),
+                ..Route::to(model.slug.clone(), model.dialect, &[])
+            },
+            None => Route {
+                tier: fast.then(|| "priority".to_owned()),
+                ..Route::to(given.name, Dialect::Classic, &USUAL_EFFORTS)
+            },
+        };
+        let route = Route {
+            pool: pool.or(target.and_then(|target| target.pool)),
+            suffix_effort: wish.effort.or(given.effort),
+            forced_effort: self.effort.or(target.and_then(|target| target.effort)),
+            rule_effort: target.and_then(|target| target.default_effort).or(self.default_effort),
+            fast,
+            window: self.window(catalog),
+            ..described
+        };
+        let decision = Decision { decider, passed, cannot_search };
+        Ok(Routed { route, decision, context: target.map(|target| target.context).unwrap_or_default() })
+    }
+
+    /// The first of the rules for this name and request whose model there is. The order is the map's meaning, and
+    /// docs/models.md tells it.
+    fn first<'r, 'c>(
+        &'r self,
+        catalog: &'c Catalog,
+        asked: &Wish<'r>,
+        facts: &Facts,
+        passed: &mut Vec<Passed>,
+    ) -> Option<Found<'r, 'c>> {
+        let mut offer = |decider: Decider, target: Option<&'r Target>| {
+            let target = target?;
+            let wish = Wish::read(&target.model, |name| find(catalog, name).is_some());
+            let model = find(catalog, wish.name);
+            if model.is_some() || self.mode == Mode::Passthrough {
+                return Some(Found { decider, model, wish, target: Some(target) });
+            }
+            passed.push(Passed { decider, model: target.model.clone() });
+            None
+        };
+        let plain = |decider, model| Found { decider, model, wish: Wish::default(), target: None };
+
+        let exact = self.names.get(asked.name).filter(|_| !is_pattern(asked.name));
+        if let Some(found) = offer(Decider::Name(asked.name.to_owned()), exact) {
+            return Some(found);
+        }
+        if let Some(model) = find(catalog, asked.name) {
+            return Some(plain(Decider::Model, Some(model)));
+        }
+        let family = Family::of(asked.name);
+        if let Some(family) = family {
+            for scenario in &facts.scenarios {
+                let target = self.scenarios.get(scenario);
+                if let Some(found) = offer(Decider::Scenario(*scenario), target) {
+                    return Some(found);
+                }
+            }
+            if let Some(found) = offer(Decider::Family(family), self.of_family(family)) {
+                return Some(found);
+            }
+        }
+        for (pattern, target) in self.patterns(asked.name) {
+            if let Some(found) = offer(Decider::Pattern(pattern.to_owned()), Some(target)) {
+                return Some(found);
+            }
+        }
+        let family = family?;
+        if let Some(found) = offer(Decider::Default, self.default.as_ref()) {
+            return Some(found);
+        }
+        let family = if facts.scenarios.contains(&Scenario::Background) { Family::Haiku } else { family };
+        if family != Family::Haiku
+            && let Some(name) = &self.codex.model
+        {
+            match find(catalog, name) {
+                Some(model) => return Some(plain(Decider::Codex, Some(model))),
+                None => passed.push(Passed { decider: Decider::Codex, model: name.clone() }),
+            }
+        }
+        by_default(catalog, family).map(|model| plain(Decider::Catalog, Some(model)))
     }
 
     /// The context window to tell Claude Code: the smallest of the mapped families (DECISIONS 18). Tokens.
     pub fn window(&self, catalog: &Catalog) -> u64 {
-        let windows = Family::NAMED.into_iter().filter_map(|family| self.family(catalog, family).ok());
-        windows.map(|model| model.context_window * model.effective_percent / 100).min().unwrap_or(258_400)
+        let windows = Family::NAMED.into_iter().filter_map(|family| {
+            let wish = Wish { name: family.as_str(), ..Wish::default() };
+            let found = self.first(catalog, &wish, &Facts::default(), &mut Vec::new())?;
+            let context = found.target.map(|target| target.context).unwrap_or_default();
+            found.model.map(|model| self.usable(model, context))
+        });
+        windows.min().unwrap_or(258_400)
     }
 
-    fn target<'c>(&self, catalog: &'c Catalog, family: Family) -> Result<(&'c Model, Wish<'_>), Failure> {
-        let rule = match family {
-            Family::Opus => &self.opus,
-            Family::Sonnet => &self.sonnet,
-            Family::Haiku => &self.haiku,
-            Family::Fable => &self.fable,
-            Family::Other => &self.default,
+    /// How many tokens a conversation with this model may have.
+    pub fn usable(&self, model: &Model, context: Context) -> u64 {
+        let window = match (context, self.codex.window) {
+            (Context::Max, _) => model.max_context_window,
+            (Context::Usual, Some(window)) => window.min(model.max_context_window),
+            (Context::Usual, None) => model.context_window,
         };
-        match rule.as_ref().or(self.default.as_ref()) {
-            Some(rule) => {
-                let wish = Wish::read(catalog, rule);
-                match find(catalog, wish.name) {
-                    Some(model) => Ok((model, wish)),
-                    None => Err(unknown(catalog, rule)),
-                }
-            }
-            None => match by_default(catalog, family) {
-                Some(model) => Ok((model, Wish::default())),
-                None => Err(unknown(catalog, family.as_str())),
-            },
-        }
+        window * model.effective_percent / 100
     }
 
-    fn passthrough(&self, catalog: &Catalog, wish: &Wish<'_>) -> Route {
-        Route {
-            suffix_effort: wish.effort,
-            forced_effort: self.effort,
-            fast: wish.fast,
-            tier: wish.fast.then(|| "priority".to_owned()),
-            window: self.window(catalog),
-            ..Route::to(wish.name, Dialect::Classic, &USUAL_EFFORTS)
+    /// The patterns that cover this name, the one that says most first.
+    fn patterns<'r>(&'r self, name: &str) -> Vec<(&'r str, &'r Target)> {
+        let mut patterns: Vec<_> = self
+            .names
+            .iter()
+            .filter(|(pattern, _)| is_pattern(pattern) && matches(pattern, name))
+            .map(|(pattern, target)| (pattern.as_str(), target))
+            .collect();
+        let said = |pattern: &str| pattern.chars().filter(|letter| !matches!(letter, '*' | '?')).count();
+        patterns.sort_by_key(|(pattern, _)| std::cmp::Reverse(said(pattern)));
+        patterns
+    }
+
+    fn of_family(&self, family: Family) -> Option<&Target> {
+        match family {
+            Family::Opus => self.opus.as_ref(),
+            Family::Sonnet => self.sonnet.as_ref(),
+            Family::Haiku => self.haiku.as_ref(),
+            Family::Fable => self.fable.as_ref(),
+            Family::Other => None,
         }
     }
+}
+
+/// The name without what Claude Code adds for a larger window (R63).
+fn bare(name: &str) -> &str {
+    let name = name.trim();
+    name.strip_suffix("[1m]").unwrap_or(name).trim_end()
+}
+
+/// Does the client want Claude's small model?
+fn asks_for_haiku(request: &MessagesRequest<'_>) -> bool {
+    Family::of(&request.model) == Some(Family::Haiku)
 }
 
 /// The levels to assume of a model that no catalog describes.
@@ -205,152 +405,10 @@ fn by_default(catalog: &Catalog, family: Family) -> Option<&Model> {
     }
 }
 
-/// The id under which Claude Code's model discovery lists a catalog model: it must look like Claude's (M14).
-pub fn gateway_id(slug: &str) -> String {
-    format!("claude-{}", slug.replace('.', "-"))
-}
-
-fn find<'c>(catalog: &'c Catalog, name: &str) -> Option<&'c Model> {
-    catalog.find(name).or_else(|| catalog.models.iter().find(|model| gateway_id(&model.slug) == name))
-}
-
 fn unknown(catalog: &Catalog, name: &str) -> Failure {
     let known = catalog.listed().map(|model| model.slug.clone()).collect();
     Failure::UnknownModel { model: name.to_owned(), known }
 }
 
-impl<'n> Wish<'n> {
-    /// Takes suffixes off until the catalog knows the name, or none is left (R55).
-    fn read(catalog: &Catalog, name: &'n str) -> Self {
-        let mut wish = Self { name, effort: None, fast: false };
-        while find(catalog, wish.name).is_none() {
-            if let Some(rest) = wish.name.strip_suffix("-fast") {
-                wish = Self { name: rest, fast: true, ..wish };
-            } else if let Some((rest, effort)) = effort_suffix(wish.name).filter(|_| wish.effort.is_none()) {
-                wish = Self { name: rest, effort: Some(effort), ..wish };
-            } else {
-                break;
-            }
-        }
-        wish
-    }
-}
-
-/// `name-high` or `name(high)`.
-fn effort_suffix(name: &str) -> Option<(&str, Effort)> {
-    let (rest, word) = match name.strip_suffix(')') {
-        Some(open) => open.rsplit_once('(')?,
-        None => name.rsplit_once('-')?,
-    };
-    let effort = word.parse().ok().filter(|effort| *effort != Effort::Ultra)?;
-    (!rest.is_empty()).then(|| (rest.trim_end(), effort))
-}
-
 #[cfg(test)]
-mod tests {
-    use dragoman_upstream::Source;
-
-    use super::*;
-
-    fn model(slug: &str, priority: i64, window: u64) -> Model {
-        Model {
-            slug: slug.to_owned(),
-            display_name: slug.to_uppercase(),
-            description: String::new(),
-            context_window: window,
-            max_context_window: window,
-            effective_percent: 95,
-            default_effort: Some(Effort::Low),
-            efforts: vec![Effort::Low, Effort::Medium, Effort::High],
-            tiers: vec!["priority".to_owned()],
-            dialect: Dialect::Lite,
-            verbosity: None,
-            visible: true,
-            priority,
-        }
-    }
-
-    fn catalog() -> Catalog {
-        let models = vec![
-            model("gpt-6.1-sol", 1, 272_000),
-            model("gpt-6-luna", 4, 272_000),
-            model("gpt-6.1-terra", 7, 500_000),
-            model("gpt-5.5", 13, 272_000),
-        ];
-        Catalog { models, etag: None, source: Source::Bundled }
-    }
-
-    fn route(name: &str) -> (String, Option<Effort>, Option<String>) {
-        let route = Rules::default().route(&catalog(), name, Wants::default()).unwrap();
-        (route.model, route.suffix_effort, route.tier)
-    }
-
-    #[test]
-    fn families_are_mapped_by_the_catalog() {
-        for (name, slug) in [
-            ("claude-opus-5-5", "gpt-6.1-sol"),
-            ("claude-sonnet-5-5[1m]", "gpt-6.1-terra"),
-            ("claude-haiku-5-5", "gpt-6-luna"),
-            ("claude-fable-5-2", "gpt-6.1-sol"),
-            ("claude-something-new", "gpt-6.1-sol"),
-            ("haiku", "gpt-6-luna"),
-            ("claude-gpt-5-5", "gpt-5.5"),
-            ("gpt-5.5", "gpt-5.5"),
-        ] {
-            assert_eq!(route(name), (slug.to_owned(), None, None), "{name}");
-        }
-    }
-
-    #[test]
-    fn suffixes_ask_for_effort_and_speed() {
-        let fast = Some("priority".to_owned());
-        for (name, expected) in [
-            ("gpt-5.5-high", ("gpt-5.5".to_owned(), Some(Effort::High), None)),
-            ("gpt-5.5(medium)", ("gpt-5.5".to_owned(), Some(Effort::Medium), None)),
-            ("gpt-5.5-low-fast", ("gpt-5.5".to_owned(), Some(Effort::Low), fast.clone())),
-            ("claude-opus-5-5-max", ("gpt-6.1-sol".to_owned(), Some(Effort::Max), None)),
-            ("claude-gpt-6-luna-fast", ("gpt-6-luna".to_owned(), None, fast)),
-        ] {
-            assert_eq!(route(name), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_name_is_an_error_that_lists_what_exists() {
-        let error = Rules::default().route(&catalog(), "gpt-9", Wants::default()).unwrap_err();
-        assert!(error.to_string().contains("gpt-6.1-sol, gpt-6-luna"), "{error}");
-        let passthrough = Rules { mode: Mode::Passthrough, ..Rules::default() };
-        assert_eq!(passthrough.route(&catalog(), "gpt-9-high", Wants::default()).unwrap().model, "gpt-9");
-    }
-
-    #[test]
-    fn rules_come_before_the_catalog_and_bring_their_own_suffix() {
-        let rules = Rules {
-            opus: Some("gpt-5.5-high".into()),
-            default: Some("gpt-6-luna".into()),
-            ..Rules::default()
-        };
-        let opus = rules.route(&catalog(), "claude-opus-5-5", Wants::default()).unwrap();
-        assert_eq!((opus.model.as_str(), opus.suffix_effort), ("gpt-5.5", Some(Effort::High)));
-        assert_eq!(
-            rules.route(&catalog(), "claude-sonnet-5-5", Wants::default()).unwrap().model,
-            "gpt-6-luna"
-        );
-    }
-
-    #[test]
-    fn a_search_goes_to_a_model_that_can_search() {
-        let mut catalog = catalog();
-        let search = Wants { search: true, ..Wants::default() };
-        let slug =
-            |catalog: &Catalog| Rules::default().route(catalog, "claude-opus-5-5", search).unwrap().model;
-        assert_eq!(slug(&catalog), "gpt-6.1-sol", "there is none: translation says so");
-        catalog.models[3].dialect = Dialect::Classic;
-        assert_eq!(slug(&catalog), "gpt-5.5");
-    }
-
-    #[test]
-    fn the_window_is_the_smallest_of_the_mapped_families() {
-        assert_eq!(Rules::default().window(&catalog()), 258_400);
-    }
-}
+mod tests;

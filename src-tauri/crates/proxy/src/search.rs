@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::translate::{Asked, Found, Searched, search_body};
-use dragoman_upstream::{Attempt, Client, Turn};
+use dragoman_upstream::{Attempt, Client, Lane, Turn};
 
 use crate::messages::{Head, Source};
 
@@ -43,9 +43,10 @@ impl Searches {
         if query.trim().is_empty() {
             return Found::Failed("the query is empty.".to_owned());
         }
-        let Head { session, model, .. } = &self.head;
+        let Head { session, model, pool, .. } = &self.head;
+        let lane = Lane { session, pool: *pool };
         let answer = match self.source.read(|request| search_body(request, session, model, query)) {
-            Ok(body) => self.client.search(session, body).await,
+            Ok(body) => self.client.search(lane, body).await,
             Err(failure) => Err(failure),
         };
         match answer {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dragoman_protocol::failure::Failure;
-use dragoman_protocol::route::Dialect;
+use dragoman_protocol::route::{Dialect, Pool};
 use sha2::{Digest, Sha256};
 
 /// Which account a request is made for, without naming it: eight hex digits of a hash, `demo` for the demo backend.
@@ -34,6 +34,22 @@ impl fmt::Display for AccountTag {
     }
 }
 
+/// Who a request is for, as far as that decides which account answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lane<'a> {
+    /// The session; `""`: none.
+    pub session: &'a str,
+    /// Only accounts of this pool; `None`: any.
+    pub pool: Option<Pool>,
+}
+
+impl<'a> Lane<'a> {
+    /// Any account may answer in this session.
+    pub fn open(session: &'a str) -> Self {
+        Self { session, pool: None }
+    }
+}
+
 /// What a request body was translated for. When the backend objects, the client changes a member and asks for another
 /// translation ([`Turn::again`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +71,8 @@ pub struct Attempt {
 pub struct Turn {
     /// The upstream model.
     pub model: String,
+    /// Whose accounts may answer; `None`: anybody's.
+    pub pool: Option<Pool>,
     /// The service tier that the body asks for.
     pub tier: Option<String>,
     /// `session-id` (DECISIONS 6).
@@ -76,6 +94,12 @@ pub struct Turn {
 
 /// See [`Turn::again`].
 type Translate = dyn Fn(&Attempt) -> Result<Vec<u8>, Failure> + Send + Sync;
+
+impl Turn {
+    pub(crate) fn lane(&self) -> Lane<'_> {
+        Lane { session: &self.session, pool: self.pool }
+    }
+}
 
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::{Accounts, Issuer};
-use crate::attempt::{Attempt, Turn};
+use crate::attempt::{Attempt, Lane, Turn};
 use crate::catalog::{Catalog, Catalogs};
 use crate::codex::Codex;
 use crate::config::{BackendKind, Config};
@@ -111,9 +111,9 @@ impl Client {
 
     /// How a request for this model should first be tried: which account answers in this session, and what is
     /// remembered of earlier ones. [`Failure::SignIn`] if there is no login.
-    pub async fn plan(&self, model: &str, dialect: Dialect, session: &str) -> Result<Attempt, Failure> {
+    pub async fn plan(&self, model: &str, dialect: Dialect, lane: Lane<'_>) -> Result<Attempt, Failure> {
         match &self.backend {
-            Backend::ChatGpt(codex) => codex.plan(model, dialect, session).await,
+            Backend::ChatGpt(codex) => codex.plan(model, dialect, lane).await,
             Backend::Demo(_) => Ok(Demo::plan(dialect)),
         }
     }
@@ -129,9 +129,9 @@ impl Client {
 
     /// Asks the search endpoint, for models that have no search of their own (DECISIONS 15). Tries again like
     /// [`Self::stream`]; dropping the future cancels it.
-    pub async fn search(&self, session: &str, body: Vec<u8>) -> Result<SearchAnswer, Failure> {
+    pub async fn search(&self, lane: Lane<'_>, body: Vec<u8>) -> Result<SearchAnswer, Failure> {
         match &self.backend {
-            Backend::ChatGpt(codex) => codex.search(session, body.into()).await,
+            Backend::ChatGpt(codex) => codex.search(lane, body.into()).await,
             Backend::Demo(_) => Err(Failure::Rejected {
                 message: "the built-in demo model has no web to search".to_owned(),
                 code: None,
@@ -212,10 +212,11 @@ mod tests {
         let client = Client::start(config).await.unwrap();
         assert_eq!(client.catalog().source, Source::Demo);
         assert_eq!(client.account().kind, AccountKind::Demo);
-        let attempt = client.plan("demo-lite", Dialect::Lite, "s").await.unwrap();
+        let attempt = client.plan("demo-lite", Dialect::Lite, Lane::open("s")).await.unwrap();
         assert_eq!(attempt.account, AccountTag::demo());
         let turn = Turn {
             model: "demo-lite".into(),
+            pool: None,
             tier: None,
             session: "s".into(),
             thread: "t".into(),
@@ -248,7 +249,7 @@ mod tests {
         let client = Client::start(config.clone()).await.unwrap();
         assert_eq!(client.account().state, AccountState::None);
         assert!(matches!(
-            client.plan("gpt-x", Dialect::Classic, "s").await.unwrap_err(),
+            client.plan("gpt-x", Dialect::Classic, Lane::open("s")).await.unwrap_err(),
             Failure::SignIn { message } if message.contains("codex login")
         ));
         assert_eq!(client.catalog().source, Source::Bundled);

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use self::answer::{Kind, as_event, failure_of, kind_of, sounds_undecoded};
 use crate::accounts::{Account, AccountId, AccountKind, Accounts, Choice, Credential, Recovered, is_over};
-use crate::attempt::{Attempt, Turn};
+use crate::attempt::{Attempt, Lane, Turn};
 use crate::catalog::Catalogs;
 use crate::config::Compression;
 use crate::http::{Http, is_loopback, join, unreachable};
@@ -123,16 +123,16 @@ impl Codex {
         self: &Arc<Self>,
         model: &str,
         dialect: Dialect,
-        session: &str,
+        lane: Lane<'_>,
     ) -> Result<Attempt, Failure> {
         self.look_around();
-        let credential = self.accounts.plan(session).await?;
+        let credential = self.accounts.plan(lane).await?;
         let origin = self.routing.known(&credential.tag);
         Ok(Attempt {
             dialect: self.dialect(credential.kind, model, dialect),
             account: credential.tag,
             reasoning: true,
-            late_tools: !self.memory.wants_tools_first(session),
+            late_tools: !self.memory.wants_tools_first(lane.session),
             instructions: self.memory.wants_instructions(&host(&origin.base)),
         })
     }
@@ -154,7 +154,7 @@ impl Codex {
         // So many of those without which it goes on are at their limit.
         let mut limited = 0;
         loop {
-            let account = match self.accounts.choose(&sending.turn.session, &without).await? {
+            let account = match self.accounts.choose(sending.turn.lane(), &without).await? {
                 Choice::Use(account) => account,
                 Choice::AllRest(resting) => match self.one_with_room(&resting).await {
                     Ok(account) => account,
@@ -168,7 +168,7 @@ impl Codex {
                         Some(failure) => {
                             of_so_many(failure, if limited == without.len() { limited } else { 1 })
                         }
-                        None => self.accounts.nobody().await,
+                        None => self.accounts.nobody(sending.turn.pool).await,
                     });
                 }
             };

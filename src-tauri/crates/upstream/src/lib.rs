@@ -31,7 +31,7 @@ pub use accounts::{
     AccountId, AccountKind, AccountProblem, AccountState, AccountView, AccountsView, KeyringTrouble, Rest,
     Secret,
 };
-pub use attempt::{AccountTag, Attempt, Turn};
+pub use attempt::{AccountTag, Attempt, Lane, Turn};
 pub use catalog::{Catalog, Model, Source};
 pub use client::Client;
 pub use config::{BackendKind, Compression, Config, Strategy, TokenStoreKind};

@@ -1,17 +1,24 @@
+use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::paths;
 use crate::settings::Source;
 
 const SHORT: Duration = Duration::from_secs(5);
 
 /// An app that answers by itself, with everything below one directory.
 async fn app(home: &tempfile::TempDir, variables: &[(&str, &str)]) -> Result<App, Error> {
+    App::start(options(home, variables)).await
+}
+
+fn options(home: &tempfile::TempDir, variables: &[(&str, &str)]) -> Options {
     let codex = home.path().join("codex");
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    App::start(Options {
+    Options {
         home: Some(home.path().to_owned()),
         environment: variables.chain([(paths::CODEX_HOME.to_owned(), codex.display().to_string())]).collect(),
         listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
@@ -20,8 +27,7 @@ async fn app(home: &tempfile::TempDir, variables: &[(&str, &str)]) -> Result<App
         client_token: None,
         verbose: 0,
         log_file: false,
-    })
-    .await
+    }
 }
 
 fn value<'v>(variables: &'v [(String, String)], name: &str) -> &'v str {
@@ -90,11 +96,11 @@ async fn a_setting_is_written_and_used_at_once() {
         "[models] # mine\nopus = \"no-such-model\"\neffort = \"high\"\n"
     );
     let settings = app.settings();
-    assert_eq!(settings.models.opus.as_deref(), Some("no-such-model"));
+    assert_eq!(settings.models.opus, Some("no-such-model".parse().unwrap()));
     assert_eq!(settings.models.effort, Some(crate::Effort::Low), "a variable still wins");
     assert_eq!(settings.source("models.effort"), Source::Environment("DRAGOMAN_MODELS_EFFORT".to_owned()));
     let models = app.snapshot().borrow().models.clone();
-    assert!(models.families.iter().any(|mapped| mapped.family == "opus" && mapped.problem.is_some()));
+    assert!(models.families.iter().any(|mapped| mapped.asks == "opus" && mapped.problem.is_some()));
 
     assert!(app.set("models.effort", Some("loud")).await.is_err());
     assert!(app.set("models.opsu", None).await.is_err());
@@ -137,4 +143,73 @@ async fn the_client_token_is_the_variables_or_the_kept_one() {
     for app in [mine, kept, again] {
         app.shutdown(SHORT).await;
     }
+}
+
+/// As a hand with an editor, or another process, does it.
+#[tokio::test]
+async fn a_change_of_the_settings_file_counts_without_a_restart_and_nonsense_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config/config.toml");
+    fs::create_dir(home.path().join("config")).unwrap();
+    let codex = home.path().join("codex");
+    fs::create_dir(&codex).unwrap();
+    let app = App::start(Options { log_file: true, ..options(&home, &[]) }).await.unwrap();
+    let mut snapshots = app.snapshot();
+    let opus = |snapshot: &Arc<Snapshot>| snapshot.models.families[0].model.clone().unwrap();
+    let before = opus(&app.snapshot().borrow());
+    let other =
+        app.snapshot().borrow().models.listed.iter().find(|model| model.id != before).unwrap().id.clone();
+
+    fs::write(&file, format!("[models]\nopus = \"{other}\"\n")).unwrap();
+    let soon = Duration::from_secs(5);
+    let changed = snapshots.wait_for(|snapshot| opus(snapshot) == other);
+    drop(tokio::time::timeout(soon, changed).await.expect("the change is noticed").unwrap());
+    assert_eq!(app.settings().models.opus, Some(other.parse().unwrap()));
+
+    fs::write(&file, "[models]\nopus = 3\n").unwrap();
+    let told =
+        |snapshot: &Arc<Snapshot>| snapshot.hints.iter().any(|hint| hint.contains("line 2: models.opus"));
+    drop(tokio::time::timeout(soon, snapshots.wait_for(told)).await.expect("it is told").unwrap());
+    assert_eq!(opus(&app.snapshot().borrow()), other, "the settings from before are in force");
+
+    // The Codex CLI's settings are followed too, once they count.
+    fs::write(&file, "[models]\nfrom_codex = true\n").unwrap();
+    fs::write(codex.join("config.toml"), format!("model = \"{other}\"\nmodel_context_window = 100000\n"))
+        .unwrap();
+    let follows = |snapshot: &Arc<Snapshot>| opus(snapshot) == other && snapshot.models.window == 95_000;
+    drop(tokio::time::timeout(soon, snapshots.wait_for(follows)).await.expect("it is followed").unwrap());
+    let opus_row = app.snapshot().borrow().models.families[0].clone();
+    assert_eq!(opus_row.decider, Some(crate::Decider::Codex));
+    fs::write(codex.join("config.toml"), "model_auto_compact_token_limit = 90000\n").unwrap();
+    let gone =
+        |snapshot: &Arc<Snapshot>| opus(snapshot) == before && snapshot.models.compact_at == Some(90_000);
+    drop(tokio::time::timeout(soon, snapshots.wait_for(gone)).await.expect("it is followed").unwrap());
+    app.shutdown(SHORT).await;
+}
+
+#[tokio::test]
+async fn a_rule_is_set_by_the_words_that_people_use() {
+    let home = tempfile::tempdir().unwrap();
+    let app = app(&home, &[]).await.unwrap();
+    for (asks, key) in [
+        ("Opus", "models.opus"),
+        ("default", "models.default"),
+        ("longContext", "models.long_context"),
+        ("long-context", "models.long_context"),
+        ("web_search", "models.web_search"),
+    ] {
+        let settings = app.map(asks, Some("gpt-5.5 effort=low")).await.unwrap();
+        assert_ne!(settings.source(key), Source::Default, "{asks}");
+        app.map(asks, None).await.unwrap();
+    }
+    assert_eq!(app.settings().models, crate::settings::Models::default());
+    app.map("gpt-5.3", Some("gpt-5.3-codex")).await.unwrap();
+    app.map("claude-*-4-?", Some("gpt-5.5")).await.unwrap();
+    assert_eq!(app.settings().models.names.len(), 2);
+    app.map("gpt-5.3", None).await.unwrap();
+    assert_eq!(app.settings().models.names.len(), 1);
+    for (asks, words) in [("a b", "gpt-5.5"), ("x", "gpt-5.5 loud"), ("opus", "")] {
+        assert!(app.map(asks, Some(words)).await.is_err(), "{asks} {words}");
+    }
+    app.shutdown(SHORT).await;
 }

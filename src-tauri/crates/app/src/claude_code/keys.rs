@@ -95,7 +95,7 @@ pub(crate) fn no_auto_mode() -> Wanted {
 pub(crate) fn families(models: &Models) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for (family, title, id) in FAMILIES {
-        let mapped = models.families.iter().find(|mapped| mapped.family == family);
+        let mapped = models.families.iter().find(|mapped| mapped.asks == family);
         let Some(slug) = mapped.and_then(|mapped| mapped.model.as_deref()) else { continue };
         let model = models.listed.iter().find(|model| model.id == slug);
         let name = format!("ANTHROPIC_DEFAULT_{}_MODEL", title.to_ascii_uppercase());
@@ -142,11 +142,26 @@ pub(crate) mod tests {
             tiers: Vec::new(),
             dialect: Dialect::Lite,
         };
-        let mapped =
-            |family, model: Option<&str>| Mapped { family, model: model.map(str::to_owned), problem: None };
+        let mapped = |family: &str, model: Option<&str>| Mapped {
+            asks: family.to_owned(),
+            rule: None,
+            model: model.map(str::to_owned),
+            pool: None,
+            effort: None,
+            default_effort: None,
+            tier: None,
+            window: None,
+            decider: None,
+            why: String::new(),
+            problem: None,
+        };
         Models {
             source: Source::Live,
             window: 258_400,
+            compact_at: None,
+            effort: None,
+            scenarios: Vec::new(),
+            names: Vec::new(),
             families: vec![
                 mapped("opus", Some("gpt-a")),
                 mapped("haiku", Some("gpt-b")),

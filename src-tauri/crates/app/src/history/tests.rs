@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use dragoman_protocol::anthropic::event::{ServerToolUse, Usage};
+use dragoman_proxy::{Decider, Decision};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
@@ -15,6 +16,7 @@ fn finished(id: &str) -> Finished {
     Finished {
         request_id: id.to_owned(),
         model: "claude-opus-4-8".to_owned(),
+        decision: Decision { decider: Decider::Catalog, passed: Vec::new(), cannot_search: None },
         upstream_model: "gpt-6.1-sol".to_owned(),
         client: "claude-cli".to_owned(),
         session: "s-1".to_owned(),

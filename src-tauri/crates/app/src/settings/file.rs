@@ -86,6 +86,41 @@ pub(super) fn edit(
     Ok(document.to_string())
 }
 
+/// The text with one entry of `[models.names]` set, or without it.
+pub(super) fn edit_name(
+    text: &str,
+    path: &Path,
+    name: &str,
+    words: Option<String>,
+) -> Result<String, Problem> {
+    let fail = |message: &str| {
+        let error = toml::de::Error::custom(message);
+        problem(path, text, &error, Some("models.names".to_owned()))
+    };
+    let mut document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| fail(error.message()))?;
+    let implicit = || {
+        let mut table = toml_edit::Table::new();
+        table.set_implicit(true);
+        Item::Table(table)
+    };
+    let models = document.entry("models").or_insert_with(implicit);
+    let models = models.as_table_like_mut().ok_or_else(|| fail("expected the table [models]"))?;
+    match words {
+        Some(words) => {
+            let names = models.entry("names").or_insert_with(toml_edit::table);
+            let names = names.as_table_like_mut().ok_or_else(|| fail("expected the table [models.names]"))?;
+            set(names, name, words.into());
+        }
+        None => {
+            if let Some(names) = models.get_mut("names").and_then(Item::as_table_like_mut) {
+                names.remove(name);
+            }
+        }
+    }
+    Ok(document.to_string())
+}
+
 /// Replacing a value through `doc["x"] = …` would eat the comment behind it: its decoration moves to the new value.
 fn set(section: &mut dyn TableLike, field: &str, mut value: toml_edit::Value) {
     match section.get_mut(field).and_then(Item::as_value_mut) {
@@ -94,6 +129,7 @@ fn set(section: &mut dyn TableLike, field: &str, mut value: toml_edit::Value) {
             *old = value;
         }
         None => {
+            // Where a table stands under this name, it goes whole.
             section.insert(field, Item::Value(value));
         }
     }
@@ -106,9 +142,11 @@ fn editable(value: toml::Value) -> toml_edit::Value {
         toml::Value::Integer(number) => number.into(),
         toml::Value::Boolean(switch) => switch.into(),
         toml::Value::Array(list) => list.into_iter().map(editable).collect::<toml_edit::Array>().into(),
-        other @ (toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_)) => {
-            other.to_string().into()
+        toml::Value::Table(pairs) => {
+            let pairs = pairs.into_iter().map(|(name, value)| (name, editable(value)));
+            toml_edit::Value::InlineTable(pairs.collect())
         }
+        other @ (toml::Value::Float(_) | toml::Value::Datetime(_)) => other.to_string().into(),
     }
 }
 

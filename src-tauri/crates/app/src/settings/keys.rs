@@ -34,10 +34,12 @@ pub enum Kind {
     Switch,
     /// Separated by commas.
     List,
+    /// `name=value`, separated by semicolons.
+    Pairs,
 }
 
 /// Every setting there is, in the order of the document.
-pub const KEYS: [Key; 27] = [
+pub const KEYS: [Key; 38] = [
     key("server.listen", Kind::Text, "address Claude Code connects to"),
     key("server.admin_listen", Kind::Text, "address of the admin pages, or off"),
     key("server.allow_remote", Kind::Switch, "may other machines connect"),
@@ -54,9 +56,20 @@ pub const KEYS: [Key; 27] = [
     key("models.sonnet", Kind::Text, "model for Claude Sonnet"),
     key("models.haiku", Kind::Text, "model for Claude Haiku"),
     key("models.fable", Kind::Text, "model for Claude Fable"),
-    key("models.default", Kind::Text, "model for families without their own"),
+    key("models.default", Kind::Text, "model for Claude names that no other rule is for"),
+    key("models.names", Kind::Pairs, "models for single names and patterns"),
+    key("models.web_search", Kind::Text, "model for web searches"),
+    key("models.compact", Kind::Text, "model for compactions"),
+    key("models.long_context", Kind::Text, "model for long conversations"),
+    key("models.image", Kind::Text, "model for conversations with pictures"),
+    key("models.background", Kind::Text, "model for titles, page summaries and Haiku"),
+    key("models.subagent", Kind::Text, "model for subagents"),
+    key("models.think", Kind::Text, "model for plan mode and thinking with a budget"),
+    key("models.long_context_over", Kind::Number, "tokens from which a conversation is long"),
     key("models.effort", Kind::Text, "effort that overrides the client's"),
+    key("models.default_effort", Kind::Text, "effort for requests that ask for none"),
     key("models.mode", Kind::Text, "unknown names: map (refuse) or passthrough"),
+    key("models.from_codex", Kind::Switch, "take model and window from the Codex CLI's config.toml"),
     key("translation.serial_tools", Kind::Switch, "one call at a time where tools change something"),
     key("translation.serial_tool_names", Kind::List, "tools that count as changing something"),
     key("claude_code.when_off", Kind::Text, "Claude Code while Dragoman is off: ask, always or never back"),
@@ -116,6 +129,14 @@ impl Kind {
             Self::List => {
                 let parts = words.split(',').map(str::trim).filter(|part| !part.is_empty());
                 Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+            }
+            Self::Pairs => {
+                let parts = words.split(';').map(str::trim).filter(|part| !part.is_empty());
+                let pair = |part: &str| {
+                    let (name, value) = part.split_once('=')?;
+                    Some((name.trim().to_owned(), Value::String(value.trim().to_owned())))
+                };
+                parts.map(pair).collect::<Option<toml::Table>>().map_or_else(text, Value::Table)
             }
         }
     }

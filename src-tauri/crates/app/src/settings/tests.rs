@@ -57,6 +57,8 @@ fn every_key_can_be_set_by_a_variable() {
             ("DRAGOMAN_SERVER_LISTEN", "0.0.0.0:80"),
             ("DRAGOMAN_MODELS_OPUS", "gpt-6.1-sol-high"),
             ("DRAGOMAN_MODELS_EFFORT", "xhigh"),
+            ("DRAGOMAN_DEFAULT_HAIKU_MODEL", "gpt-5.5-low"),
+            ("DRAGOMAN_DEFAULT_EFFORT", "high"),
             ("DRAGOMAN_CLIENT_TOKEN", "secret"),
         ],
         &[],
@@ -68,8 +70,10 @@ fn every_key_can_be_set_by_a_variable() {
     assert_eq!(settings.server.allowed_hosts, ["a.lan", "b.lan"]);
     assert_eq!(settings.server.body_limit_mb, 8);
     assert_eq!(settings.server.listen.to_string(), "0.0.0.0:80");
-    assert_eq!(settings.models.opus.as_deref(), Some("gpt-6.1-sol-high"));
+    assert_eq!(settings.models.opus, Some("gpt-6.1-sol-high".parse().unwrap()));
     assert_eq!(settings.models.effort, Some(Effort::Xhigh));
+    assert_eq!(settings.models.haiku, Some("gpt-5.5-low".parse().unwrap()));
+    assert_eq!(settings.models.default_effort, Some(Effort::High));
     assert_eq!(settings.hints(), <[String; 0]>::default());
 }
 
@@ -240,6 +244,53 @@ fn every_way_to_write_a_table_can_be_edited() {
 }
 
 #[test]
+fn rules_for_names_are_read_from_every_layer() {
+    let rule = |name: &str, words: &str| (name.to_owned(), words.parse().unwrap());
+    let text = "[models.names]\n\"gpt-5.3\" = \"gpt-5.3-codex\"\n\"claude-*\" = \"api,gpt-5.5 effort=low\"\n";
+    let settings = load(text).unwrap();
+    let expected = [rule("gpt-5.3", "gpt-5.3-codex"), rule("claude-*", "api,gpt-5.5 effort=low")];
+    assert_eq!(settings.models.names, expected.into());
+    let shown = settings.entries().into_iter().find(|entry| entry.key == "models.names").unwrap();
+    let words = shown.value.unwrap();
+    assert_eq!(words, "claude-*=api,gpt-5.5 effort=low; gpt-5.3=gpt-5.3-codex");
+    // What is shown is what a variable would hold.
+    let again = load_with("", &[("DRAGOMAN_MODELS_NAMES", &words)], &[]).unwrap();
+    assert_eq!(again.models.names, settings.models.names);
+    assert!(
+        complaint("[models.names]\ngpt-5.3 = \"x\"").contains("written in quotes"),
+        "{}",
+        complaint("[models.names]\ngpt-5.3 = \"x\"")
+    );
+    assert!(complaint("[models.names]\n\"a b\" = \"x\"").contains("is not a model name"));
+    assert!(complaint("[models.names]\nx = \"y tier=slow\"").contains("tier=fast"));
+    assert!(
+        complaint("models.opus = \"x loud\"").contains("models.opus: \"x loud\": \"loud\" is not effort=")
+    );
+}
+
+#[test]
+fn one_rule_is_written_without_touching_the_others() {
+    let path = Path::new(PATH);
+    let text = "# mine\n[models.names] # aliases\nmine = \"gpt-5.5\" # the best\n";
+    let target = "gpt-6-luna effort=low".parse().unwrap();
+    let edited = Settings::edit_name(text, path, "gpt-5.3", Some(&target)).unwrap();
+    let edited = Settings::edit_name(&edited, path, "mine", Some(&target)).unwrap();
+    assert_eq!(
+        edited,
+        "# mine\n[models.names] # aliases\nmine = \"gpt-6-luna effort=low\" # the best\n\"gpt-5.3\" = \"gpt-6-luna effort=low\"\n"
+    );
+    let edited = Settings::edit_name(&edited, path, "mine", None).unwrap();
+    assert_eq!(edited, "# mine\n[models.names] # aliases\n\"gpt-5.3\" = \"gpt-6-luna effort=low\"\n");
+    let new = Settings::edit_name("", path, "gpt-5.3", Some(&target)).unwrap();
+    assert_eq!(new, "[models.names]\n\"gpt-5.3\" = \"gpt-6-luna effort=low\"\n");
+    assert_eq!(Settings::edit_name("", path, "gone", None).unwrap(), "");
+    let whole = Settings::edit(&new, path, "models.names", Some("a=b; c=d high")).unwrap_err();
+    assert!(whole.to_string().contains("is not effort="), "{whole}");
+    let whole = Settings::edit(&new, path, "models.names", Some("a=b; c=d")).unwrap();
+    assert_eq!(load(&whole).unwrap().models.names.len(), 2);
+}
+
+#[test]
 fn a_write_checks_key_and_value() {
     let edit = |key, value| Settings::edit("", Path::new(PATH), key, Some(value)).unwrap_err().to_string();
     assert_eq!(edit("log.levle", "debug"), "there is no setting log.levle; did you mean log.level?");
@@ -276,7 +327,7 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 
 #[test]
 fn the_table_of_keys_names_every_field() {
-    let model = || Some("m".to_owned());
+    let model = || Some("m".parse().unwrap());
     let full = Settings {
         models: Models {
             opus: model(),
@@ -284,8 +335,19 @@ fn the_table_of_keys_names_every_field() {
             haiku: model(),
             fable: model(),
             default: model(),
+            names: [("gpt-5.3".to_owned(), "api,m-high effort=low".parse().unwrap())].into(),
+            web_search: model(),
+            compact: model(),
+            long_context: model(),
+            image: model(),
+            background: model(),
+            subagent: model(),
+            think: model(),
+            long_context_over: 1,
             effort: Some(Effort::Low),
+            default_effort: Some(Effort::High),
             mode: Mode::Map,
+            from_codex: true,
         },
         ..Settings::default()
     };

@@ -1,12 +1,14 @@
 //! What a value may be. Each function is named after the kind of value and says in one phrase what would be right.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{self, Deserializer, Error as _, Visitor};
 use serde::{Serialize, Serializer};
 
 use dragoman_protocol::route::Effort;
+use dragoman_proxy::Target;
 
 /// `server.admin_listen`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,16 +122,52 @@ pub(super) fn version<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::E
     })
 }
 
-/// A model of the catalog, which is not known here: only what can't be one is refused.
-pub(super) fn model<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    const RIGHT: &str = "a model id such as \"gpt-5.5\"";
-    text(from, RIGHT, |given| {
-        let bad = |c: char| c.is_whitespace() || c.is_control();
-        if given.is_empty() || given.contains(bad) || given.len() > 200 {
-            return Err(format!("{given:?} is not {RIGHT}; leave the key out for the default"));
-        }
-        Ok(Some(given.to_owned()))
+/// The right-hand side of a rule. Whether there is such a model is not known here: only what can't be one is refused.
+pub(super) fn target<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Target>, D::Error> {
+    text(from, TARGET, |given| match given.parse() {
+        Ok(target) => Ok(Some(target)),
+        Err(problem) => Err(format!("{given:?}: {problem}; leave the key out for the default")),
     })
+}
+
+const TARGET: &str = "a model such as \"gpt-5.5\"";
+
+/// Rules by name or pattern.
+pub(super) fn targets<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Target>, D::Error> {
+    struct Targets;
+    impl<'de> Visitor<'de> for Targets {
+        type Value = BTreeMap<String, Target>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("names with models, such as \"gpt-5.3\" = \"gpt-5.3-codex\"")
+        }
+        fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut targets = BTreeMap::new();
+            while let Some((name, value)) = map.next_entry::<String, toml::Value>()? {
+                check_name(&name).map_err(A::Error::custom)?;
+                let Some(words) = value.as_str() else {
+                    return Err(A::Error::custom(format!(
+                        "{name:?} has no model for its value; names that hold a dot are written in quotes, such as \
+                         \"gpt-5.3\" = \"gpt-5.3-codex\""
+                    )));
+                };
+                let target = words
+                    .parse()
+                    .map_err(|problem| A::Error::custom(format!("{name:?}: {words:?}: {problem}")))?;
+                targets.insert(name, target);
+            }
+            Ok(targets)
+        }
+    }
+    from.deserialize_map(Targets)
+}
+
+/// Can this be a name that a client asks for, or a pattern of such names?
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ';' | '=');
+    if name.is_empty() || name.len() > 200 || name.contains(bad) {
+        return Err(format!("{name:?} is not a model name or a pattern such as \"claude-*-4-5\""));
+    }
+    Ok(())
 }
 
 /// An effort that can be sent: `ultra` can't (DECISIONS 5).
@@ -179,6 +217,10 @@ pub(super) fn tools<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D
         }
     }
     from.deserialize_seq(Tools)
+}
+
+pub(super) fn tokens<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    number(from, 1, 100_000_000)
 }
 
 pub(super) fn body_limit<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {

@@ -14,12 +14,13 @@ enum Wish {
     InConversation,
     Request,
     Budget,
+    Rule,
     Default,
 }
 
-use Wish::{Budget, Default, Disabled, InConversation, Override, Request, Suffix};
+use Wish::{Budget, Default, Disabled, InConversation, Override, Request, Rule, Suffix};
 
-const ORDER: [Wish; 7] = [Disabled, Suffix, Override, InConversation, Request, Budget, Default];
+const ORDER: [Wish; 8] = [Disabled, Suffix, Override, InConversation, Request, Budget, Rule, Default];
 
 const LISTED: [Effort; 6] =
     [Effort::Low, Effort::Medium, Effort::High, Effort::Xhigh, Effort::Max, Effort::Ultra];
@@ -30,7 +31,7 @@ fn alone(wish: Wish) -> Effort {
         Suffix => Effort::Max,
         Override => Effort::Medium,
         InConversation => Effort::Xhigh,
-        Request => Effort::High,
+        Request | Rule => Effort::High,
         Budget => Effort::Low,
         Default => Effort::Max,
     }
@@ -55,6 +56,7 @@ fn sent(wishes: &[Wish]) -> Option<Effort> {
     let mut route = Route::to("m", Dialect::Classic, &LISTED);
     route.suffix_effort = has(Suffix).then_some(Effort::Max);
     route.forced_effort = has(Override).then_some(Effort::Medium);
+    route.rule_effort = has(Rule).then_some(Effort::High);
     route.default_effort = has(Default).then_some(Effort::Max);
     effort(&MessagesRequest::parse(&body).unwrap(), &route, &mut Notes::default())
 }

@@ -24,7 +24,7 @@ mod tools;
 pub use envelope::{Checksum, Envelope, StaleReasoning};
 pub use notes::{Note, Notes, What};
 pub use originals::Originals;
-pub use request::{Context, Translated, messages_to_responses};
+pub use request::{Context, Translated, is_compaction, messages_to_responses};
 pub use response::{Answer, Asked, Found, ResponsesToMessages, SearchRules};
 pub use schema::Format;
 pub use searching::{Searched, search_body, search_function};

@@ -370,7 +370,8 @@ pub(super) fn effort(request: &MessagesRequest<'_>, route: &Route, notes: &mut N
     });
     let budget =
         request.thinking.as_ref().and_then(|thinking| thinking.budget_tokens).map(Effort::from_budget);
-    let wanted = route.suffix_effort.or(route.forced_effort).or(asked).or(budget).or(route.default_effort)?;
+    let told = route.suffix_effort.or(route.forced_effort);
+    let wanted = told.or(asked).or(budget).or(route.rule_effort).or(route.default_effort)?;
     // A summary needs no deep thought, and the user is waiting for it (R59).
     let enough = if is_compaction(request) { wanted.min(Effort::Low) } else { wanted };
     let sent = enough.clamp_to(&route.efforts)?;
@@ -382,7 +383,7 @@ pub(super) fn effort(request: &MessagesRequest<'_>, route: &Route, notes: &mut N
 
 /// Does Claude Code ask for the summary that replaces the conversation? The sentence stands in a message of its own, or
 /// behind the last tool result (`claude-code.md` §8); no header tells it.
-fn is_compaction(request: &MessagesRequest<'_>) -> bool {
+pub fn is_compaction(request: &MessagesRequest<'_>) -> bool {
     const SENTENCE: &str = "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.";
     let last = request.messages.iter().rev().find(|message| message.role == ClientRole::User);
     last.is_some_and(|message| match &message.content {

@@ -5,12 +5,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dragoman_protocol::failure::Failure;
+use dragoman_protocol::route::Pool;
 
 use super::account::Account;
 use super::problem::AccountProblem;
 use super::tokens::Credential;
 use super::view::{AccountId, AccountKind, AccountState, AccountView};
 use super::{Accounts, no_account};
+use crate::attempt::Lane;
 use crate::config::Strategy;
 use crate::memory::Recent;
 
@@ -34,8 +36,8 @@ pub(super) struct Chooser {
 #[derive(Debug, Default)]
 struct Inner {
     strategy: Strategy,
-    /// Whom a session belongs to. Bounded.
-    sessions: Recent<String, AccountId>,
+    /// Whom a session belongs to, within a pool. Bounded.
+    sessions: Recent<(String, Option<Pool>), AccountId>,
     /// Sessions that nobody else may answer in. Bounded.
     pins: Recent<String, AccountId>,
     /// How often the accounts took turns.
@@ -66,13 +68,15 @@ impl Accounts {
         Ok(id)
     }
 
-    /// The account for the next request of this session (none: `""`), but none of those that were tried for it.
-    pub(crate) async fn choose(&self, session: &str, tried: &[AccountId]) -> Result<Choice, Failure> {
-        let order = self.in_order().await?;
+    /// The account for the next request of this lane, but none of those that were tried for it.
+    pub(crate) async fn choose(&self, lane: Lane<'_>, tried: &[AccountId]) -> Result<Choice, Failure> {
+        let Lane { session, pool } = lane;
+        let mut order = self.in_order().await?;
         if let Some(pinned) = self.chooser.with(|inner| inner.pins.get(session).cloned()) {
             let account = order.into_iter().find(|account| *account.id() == pinned && tried.is_empty());
             return Ok(account.map_or(Choice::Nobody, Choice::Use));
         }
+        order.retain(|account| is_in(account, pool));
         let mut open = Vec::new();
         let mut ending = Vec::new();
         let mut resting = Vec::new();
@@ -108,13 +112,14 @@ impl Accounts {
         }
         let chosen = self.chooser.with(|inner| {
             let views: Vec<_> = open.iter().map(|(_, view)| view).collect();
-            let sticky = inner.sessions.get(session).filter(|_| !session.is_empty());
+            let seat = (session.to_owned(), pool);
+            let sticky = inner.sessions.get(&seat).filter(|_| !session.is_empty());
             let at = match views.iter().position(|view| Some(&view.id) == sticky) {
                 Some(at) => at,
                 None => pick(inner.strategy, &views, &mut inner.turns)?,
             };
             if !session.is_empty() {
-                inner.sessions.put(session.to_owned(), views[at].id.clone());
+                inner.sessions.put(seat, views[at].id.clone());
             }
             Some(at)
         });
@@ -145,16 +150,16 @@ impl Accounts {
         }
         match keys.into_iter().next() {
             Some(account) => Ok(account),
-            None => Err(self.nobody().await),
+            None => Err(self.nobody(None).await),
         }
     }
 
-    /// Who a request of this session would be made for. No network.
-    pub(crate) async fn plan(&self, session: &str) -> Result<Credential, Failure> {
+    /// Who a request of this lane would be made for. No network.
+    pub(crate) async fn plan(&self, lane: Lane<'_>) -> Result<Credential, Failure> {
         let mut tried = Vec::new();
         let mut first = None;
         loop {
-            let account = match self.choose(session, &tried).await? {
+            let account = match self.choose(lane, &tried).await? {
                 Choice::Use(account) => account,
                 Choice::AllRest(resting) => match resting.into_iter().next() {
                     Some(account) => account,
@@ -163,7 +168,7 @@ impl Accounts {
                 Choice::Nobody => {
                     return Err(match first {
                         Some(failure) => failure,
-                        None => self.nobody().await,
+                        None => self.nobody(lane.pool).await,
                     });
                 }
             };
@@ -178,12 +183,27 @@ impl Accounts {
         }
     }
 
-    /// Nobody may answer: what is wrong with the preferred account.
-    pub(crate) async fn nobody(&self) -> Failure {
-        let order = match self.in_order().await {
+    /// Nobody of the pool may answer: what is wrong with the preferred account.
+    pub(crate) async fn nobody(&self, pool: Option<Pool>) -> Failure {
+        let mut order = match self.in_order().await {
             Ok(order) => order,
             Err(failure) => return failure,
         };
+        let everybody = order.len();
+        order.retain(|account| is_in(account, pool));
+        match pool {
+            Some(Pool::Api) if order.is_empty() => {
+                let message = "There is no key of the OpenAI API here, which this model was asked of. Add one with \
+                               `dragoman login --api-key`.";
+                return Failure::SignIn { message: message.to_owned() };
+            }
+            Some(Pool::ChatGpt) if order.is_empty() && everybody > 0 => {
+                let message = "There is no ChatGPT login here, which this model was asked of. Sign in with \
+                               `dragoman login`.";
+                return Failure::SignIn { message: message.to_owned() };
+            }
+            Some(Pool::Api | Pool::ChatGpt) | None => {}
+        }
         let awake = |account: &&Arc<Account>| account.seat().view().is_some_and(|view| !view.paused);
         match order.iter().find(awake) {
             Some(account) => match account.credential().await {
@@ -206,6 +226,14 @@ pub(crate) fn is_over(account: &Account) -> bool {
         .seat()
         .view()
         .is_none_or(|view| matches!(view.state, AccountState::SignIn(_) | AccountState::None))
+}
+
+fn is_in(account: &Account, pool: Option<Pool>) -> bool {
+    match pool {
+        None => true,
+        Some(Pool::Api) => account.kind == AccountKind::ApiKey,
+        Some(Pool::ChatGpt) => account.kind != AccountKind::ApiKey,
+    }
 }
 
 /// The place of the one that the strategy takes. API keys are paid by use: they come after every subscription, unless

@@ -9,6 +9,7 @@ use super::jwt::forge;
 use super::secret::Secret;
 use super::tokens::Tokens;
 use super::*;
+use crate::attempt::Lane;
 use crate::files;
 use crate::http::Http;
 use crate::testing::{Server, Step, json_answer};
@@ -65,7 +66,7 @@ pub(super) fn house(issuer: &str, store: TokenStoreKind) -> House {
 
 /// The account that answers in this session.
 pub(super) async fn chosen(accounts: &Accounts, session: &str) -> Arc<Account> {
-    match accounts.choose(session, &[]).await.unwrap() {
+    match accounts.choose(Lane::open(session), &[]).await.unwrap() {
         Choice::Use(account) => account,
         // What the first one says is what a client hears.
         Choice::AllRest(_) | Choice::Nobody => accounts.in_order().await.unwrap().remove(0),

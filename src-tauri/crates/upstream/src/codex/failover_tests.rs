@@ -283,7 +283,10 @@ async fn an_api_key_steps_in_with_its_own_host_dialect_and_headers() {
         assert_eq!(sent.header(name), None, "{name}");
     }
     // The key is never shown to ChatGPT's search endpoint.
-    assert!(matches!(house.client.search("s", b"{}".to_vec()).await, Err(Failure::Rejected { .. })));
+    assert!(matches!(
+        house.client.search(Lane::open("s"), b"{}".to_vec()).await,
+        Err(Failure::Rejected { .. })
+    ));
     assert!(!backend.server.requests().iter().any(|request| request.path.ends_with("/alpha/search")));
     let body: serde_json::Value = serde_json::from_slice(&sent.body).unwrap();
     assert_eq!(

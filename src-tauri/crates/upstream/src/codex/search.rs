@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::answer::failure_of;
 use super::{Codex, Refusal, Tried, kind, pause};
 use crate::accounts::{AccountKind, Choice, Credential};
+use crate::attempt::Lane;
 use crate::http::{join, unreachable};
 use crate::identity::{Call, Endpoint};
 
@@ -21,19 +22,19 @@ impl Codex {
     /// Asks. Tries again as for the model itself: one renewal of the login, two repetitions, one wait.
     pub(crate) async fn search(
         self: &Arc<Self>,
-        session: &str,
+        lane: Lane<'_>,
         body: Bytes,
     ) -> Result<SearchAnswer, Failure> {
         let mut tried = Tried::default();
         // The account that the session's requests to the model go to.
-        let account = match self.accounts.choose(session, &[]).await? {
+        let account = match self.accounts.choose(lane, &[]).await? {
             Choice::Use(account) => account,
             // A limit of the model's is not one of the search endpoint's: it says so itself if it is.
             Choice::AllRest(resting) => match resting.into_iter().next() {
                 Some(account) => account,
-                None => return Err(self.accounts.nobody().await),
+                None => return Err(self.accounts.nobody(lane.pool).await),
             },
-            Choice::Nobody => return Err(self.accounts.nobody().await),
+            Choice::Nobody => return Err(self.accounts.nobody(lane.pool).await),
         };
         loop {
             let credential = account.usable().await?;

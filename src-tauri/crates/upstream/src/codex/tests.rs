@@ -57,11 +57,12 @@ impl House {
     }
 
     pub(super) async fn turn_of(&self, session: &str, text: &str) -> Result<Turn, Failure> {
-        let attempt = self.client.plan("gpt-x", Dialect::Lite, session).await?;
+        let attempt = self.client.plan("gpt-x", Dialect::Lite, Lane::open(session)).await?;
         let text = text.to_owned();
         let again = move |attempt: &Attempt| Ok(body(&text, attempt));
         Ok(Turn {
             model: "gpt-x".into(),
+            pool: None,
             tier: None,
             session: session.into(),
             thread: "thread".into(),
@@ -241,7 +242,7 @@ async fn the_other_dialect_is_tried_once_and_remembered() {
     let house2 = house(&server2.url, |_| ()).await;
     assert!(matches!(house2.ask("a").await.unwrap_err(), Failure::WrongDialect { .. }));
     assert_eq!(server2.requests().len(), 2);
-    let plan = house2.client.plan("gpt-x", Dialect::Lite, "session").await.unwrap();
+    let plan = house2.client.plan("gpt-x", Dialect::Lite, Lane::open("session")).await.unwrap();
     assert_eq!(plan.dialect, Dialect::Lite, "what helped nothing is not remembered");
 }
 

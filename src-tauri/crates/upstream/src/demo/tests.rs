@@ -8,6 +8,7 @@ fn turn(body: &Value) -> Turn {
     let dialect = Dialect::Classic;
     Turn {
         model: "demo-large".into(),
+        pool: None,
         tier: None,
         session: "s".into(),
         thread: "t".into(),
