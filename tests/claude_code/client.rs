@@ -157,6 +157,13 @@ impl Desk {
         self.run().argument(prompt)
     }
 
+    /// `claude -p` that asks before it acts, or is told another mode.
+    pub(crate) fn without_bypass(&self, prompt: &str) -> Run<'_> {
+        let mut run = self.claude(prompt);
+        run.arguments.retain(|argument| argument != "--dangerously-skip-permissions");
+        run
+    }
+
     /// `claude -p` that opens this desk's one session.
     pub(crate) fn begin(&self, prompt: &str) -> Run<'_> {
         self.claude(prompt).arguments(&["--session-id", &self.session])

@@ -11,6 +11,7 @@ mod connect;
 mod conversation;
 mod endings;
 mod failures;
+mod models;
 mod no_difference;
 mod setup;
 mod side_requests;

@@ -1,11 +1,17 @@
 //! The standing answers of the fake: model catalog, account routing, usage.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use serde_json::{Value, json};
 
 use crate::credentials::{EMAIL, now};
 
-/// The entity tag of the catalog.
-pub const ETAG: &str = "W/\"fake-catalog-1\"";
+/// The entity tag of a catalog: another one for another text.
+pub(crate) fn etag(catalog: &Value) -> String {
+    let mut hasher = DefaultHasher::new();
+    catalog.to_string().hash(&mut hasher);
+    format!("W/\"fake-{:016x}\"", hasher.finish())
+}
 
 /// The same without the classic dialect: no model in it has a search of its own.
 pub fn lite_catalog() -> Value {

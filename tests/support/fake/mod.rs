@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 pub use auth::{Scene, decode};
-pub use catalog::{ETAG, catalog, lite_catalog};
+pub use catalog::{catalog, lite_catalog};
 pub use script::{Fail, Gate, Rule, Stop, Usage};
 pub use view::{Part, Speaker, View};
 

@@ -148,7 +148,6 @@ impl<'a> Stream<'a> {
         headers.push("cache-control", "no-cache");
         headers.push("x-request-id", uuid());
         headers.push("openai-model", &self.view.model);
-        headers.push("x-models-etag", super::catalog::ETAG);
         limits(&mut headers, "12", 9_000);
         if let Some(size) = rule.pieces {
             self.steps = split(self.steps, size);

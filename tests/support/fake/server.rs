@@ -207,7 +207,7 @@ fn respond(state: &mut State, number: usize) -> Turn {
         }
         ("GET", super::MODELS) => {
             let mut answer = Answer::json(200, &state.catalog);
-            answer.headers.push("etag", catalog::ETAG);
+            answer.headers.push("etag", catalog::etag(&state.catalog));
             answer
         }
         ("GET", super::ACCOUNTS) => Answer::json(200, &catalog::accounts_check(account)),
@@ -247,7 +247,10 @@ fn turn(state: &mut State, request: &Request) -> Turn {
         recorded.rule = rule.as_ref().map(|rule| rule.id.clone());
     }
     let rule = rule.unwrap_or_else(|| Rule::any("(none)").text("OK."));
-    let (answer, issued) = render::answer(&rule, &view, &request.body);
+    let (mut answer, issued) = render::answer(&rule, &view, &request.body);
+    if answer.status == 200 {
+        answer.headers.push("x-models-etag", catalog::etag(&state.catalog));
+    }
     state.issued.extend(issued);
     Turn { answer, before: rule.before }
 }
