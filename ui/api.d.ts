@@ -149,7 +149,11 @@ export type AdminEvent = { "type": "snapshot",
 /**
  * All of it.
  */
-snapshot: Snapshot, } | { "type": "notice", 
+snapshot: Snapshot, } | { "type": "exchange", 
+/**
+ * Which, and how.
+ */
+exchange: Exchange, } | { "type": "notice", 
 /**
  * What.
  */
@@ -341,6 +345,71 @@ export type ErrorKind = "bad_request" | "unauthorized" | "forbidden" | "not_foun
 export type Every = "hour" | "day";
 
 /**
+ * A request that has ended.
+ */
+export type Exchange = { 
+/**
+ * As in the `request-id` header.
+ */
+id: string, 
+/**
+ * When it ended, unix milliseconds.
+ */
+ended_at: number, 
+/**
+ * The program that asked, e.g. `claude-cli`; empty if it didn't say.
+ */
+client: string, 
+/**
+ * The session that it belongs to.
+ */
+session: string, 
+/**
+ * The account that it was made for, once there was one.
+ */
+account: string | null, 
+/**
+ * The model that was asked for.
+ */
+model: string, 
+/**
+ * The model that answered.
+ */
+upstream_model: string, 
+/**
+ * The effort that was sent.
+ */
+effort: Effort | null, 
+/**
+ * An HTTP status; 499 for a client that left.
+ */
+status: number, 
+/**
+ * What went wrong, in Anthropic's word.
+ */
+error: string | null, 
+/**
+ * To the first output.
+ */
+first_output_ms: number | null, 
+/**
+ * In all.
+ */
+duration_ms: number, 
+/**
+ * Tokens, where they are known.
+ */
+tokens: Tokens | null, 
+/**
+ * What was changed or left out on the way: the first of them.
+ */
+notes: Array<Note>, 
+/**
+ * How many there are in all.
+ */
+notes_in_all: number, };
+
+/**
  * The families of Claude's models.
  */
 export type Family = "opus" | "sonnet" | "haiku" | "fable" | "other";
@@ -470,6 +539,54 @@ tiers: Array<string>,
  * The request dialect it speaks.
  */
 dialect: Dialect, };
+
+/**
+ * How important a line is, the most important first.
+ */
+export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
+
+/**
+ * One line of the log.
+ */
+export type LogLine = { 
+/**
+ * Counted from the program's start.
+ */
+number: number, 
+/**
+ * When, unix milliseconds.
+ */
+at: number, 
+/**
+ * How important.
+ */
+level: LogLevel, 
+/**
+ * Which part of the program says it.
+ */
+target: string, 
+/**
+ * The message and its fields.
+ */
+text: string, };
+
+/**
+ * Which lines.
+ */
+export type LogWish = { 
+/**
+ * The least important that is still wanted; all of them without it. What the setting `log.level` leaves out is not
+ * there.
+ */
+level?: LogLevel, 
+/**
+ * At most so many of the newest.
+ */
+limit?: number, 
+/**
+ * For the stream: begin with what is there already.
+ */
+history?: boolean, };
 
 /**
  * A sign-in that was begun.
@@ -705,6 +822,23 @@ way: LoginWay,
 workspace?: string, };
 
 /**
+ * A prompt.
+ */
+export type NewPrompt = { 
+/**
+ * What to ask.
+ */
+text: string, 
+/**
+ * Which model: one of Claude's names, or one of the catalog's. Without it, what Claude Sonnet stands for.
+ */
+model?: string, 
+/**
+ * The only account that may answer.
+ */
+account?: string, };
+
+/**
  * How to set Claude Code up.
  */
 export type NewSetUp = { 
@@ -734,6 +868,23 @@ value: string, };
  * Why something that came in is not the end of this sign-in.
  */
 export type NotAccepted = "wrong_state" | "no_code";
+
+/**
+ * One note.
+ */
+export type Note = { 
+/**
+ * What happened.
+ */
+what: What, 
+/**
+ * Where, as a path of the client's request or the name of an upstream item.
+ */
+place: string, 
+/**
+ * Why, or what stands there now.
+ */
+detail: string, };
 
 /**
  * Something that happened to an account.
@@ -794,6 +945,35 @@ paused: boolean, };
  * Whose accounts answer; the word before the comma in `api,gpt-5.5`.
  */
 export type Pool = "chatgpt" | "api";
+
+/**
+ * What is told while it is answered.
+ */
+export type PromptEvent = { "type": "asked", 
+/**
+ * To this model.
+ */
+model: string, } | { "type": "text", 
+/**
+ * To be put behind what came before.
+ */
+text: string, } | { "type": "done", 
+/**
+ * From the question to its first word.
+ */
+first_text_ms: number | null, 
+/**
+ * From the question to the end.
+ */
+duration_ms: number, 
+/**
+ * What it used.
+ */
+tokens: Tokens, } | { "type": "failed", 
+/**
+ * What happened and what to do.
+ */
+message: string, };
 
 /**
  * What is used up (`rate_limit_reached_type`).
@@ -1160,6 +1340,23 @@ answer: string,
 milliseconds: number, };
 
 /**
+ * What one request used.
+ */
+export type Tokens = { 
+/**
+ * Read, with those from the cache.
+ */
+input: number, 
+/**
+ * Of these, from the cache.
+ */
+cached: number, 
+/**
+ * Written, reasoning included.
+ */
+output: number, };
+
+/**
  * Sums of requests.
  */
 export type Totals = { 
@@ -1289,6 +1486,11 @@ by?: By, };
 export type Variable = { name: string, value: string, };
 
 /**
+ * The kinds of notes.
+ */
+export type What = "dropped" | "described" | "renamed" | "repaired" | "adjusted";
+
+/**
  * Whose Claude Code.
  */
 export type Where = { 
@@ -1326,17 +1528,25 @@ export interface Routes {
   "GET /admin/about": { body: undefined, answer: About },
   /** All accounts, their logins read again from where they are kept. No network. */
   "GET /admin/accounts": { body: undefined, answer: AccountsView },
+  /** The last 200 requests that have ended since the program's start, newest first. Later ones come with the events. */
+  "GET /admin/activity": { body: undefined, answer: Exchange[] },
+  /** One of them. */
+  "GET /admin/activity/{id}": { body: undefined, answer: Exchange },
   /** How Claude Code is set up. */
   "GET /admin/claude-code": { body: undefined, answer: SetUp },
   /** The variables that point a client here, and the lines that set them in each shell. With the local token. */
   "GET /admin/environment": { body: undefined, answer: ClientEnvironment },
-  /** A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second; and what happens to
-accounts. */
+  /** A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second; what happens to
+accounts; and each request when it has ended. */
   "GET /admin/events": { body: undefined, stream: AdminEvent },
   /** The sign-ins that run, and those that ended lately. */
   "GET /admin/logins": { body: undefined, answer: Login[] },
   /** A stream of `LoginStep`: those so far, then each as it comes. It ends after `done`, `failed` or `cancelled`. */
   "GET /admin/logins/{id}/steps": { body: undefined, stream: LoginStep },
+  /** The newest lines, oldest first. */
+  "GET /admin/logs": { body: undefined, answer: LogLine[] },
+  /** A stream of `LogLine`: with `history` first those that are there, then each as it is written. */
+  "GET /admin/logs/stream": { body: undefined, stream: LogLine },
   /** The catalog and the map. Without `fresh` it is what is known, at once. */
   "GET /admin/models": { body: undefined, answer: Models },
   /** This description. */
@@ -1375,6 +1585,8 @@ accounts. */
   "POST /admin/logins": { body: NewLogin, answer: Login },
   /** Hands in what the user pasted; the steps tell what became of it. */
   "POST /admin/logins/{id}/paste": { body: Pasted, answer: undefined },
+  /** A stream of `PromptEvent`; it ends after `done` or `failed`. Leaving ends the request. */
+  "POST /admin/prompt": { body: NewPrompt, stream: PromptEvent },
   /** Deletes what is older or more than the settings allow. */
   "POST /admin/usage/prune": { body: undefined, answer: Removed },
   /** Keeps an account out of use, or lets it in again. */

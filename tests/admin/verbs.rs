@@ -165,3 +165,106 @@ async fn usage_is_summed_pruned_and_deleted() {
     assert_eq!(removed["requests"], 1);
     assert_eq!(good(&dragoman.admin("GET", "/admin/usage?days=1").send().await), json!([]));
 }
+
+#[tokio::test]
+async fn a_prompt_is_streamed_through_the_real_path_and_ends_with_who_asked() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    fake.script([Rule::any("hello").text("Hello there."), Rule::any("slow").pause(SOON).text("never")]);
+    let ask = |model: &str| {
+        dragoman.admin("POST", "/admin/prompt").json(&json!({ "text": "Say hello.", "model": model }))
+    };
+    let events = ask("gpt-5.5").open().await.events().await;
+    let all = |kind: &str| {
+        events.iter().map(|event| &event.data).filter(|data| data["type"] == kind).collect::<Vec<_>>()
+    };
+    assert_eq!(all("asked")[0]["model"], "gpt-5.5");
+    let text: String = all("text").iter().map(|data| data["text"].as_str().unwrap()).collect();
+    assert_eq!(text, "Hello there.");
+    assert!(all("done")[0]["tokens"]["output"].as_u64().unwrap() > 0, "{events:?}");
+    assert_eq!(fake.turns()[0].body["model"], "gpt-5.5");
+    let activity = good(&dragoman.admin("GET", "/admin/activity").send().await);
+    assert_eq!((&activity[0]["client"], &activity[0]["status"]), (&json!("dragoman"), &json!(200)));
+
+    let leaving = ask("gpt-5.5").open().await;
+    fake.until_answered("slow", SOON).await;
+    drop(leaving);
+    fake.until_gone("slow", SOON).await;
+
+    let failed = ask("no-such-model").open().await.events().await;
+    assert_eq!(failed.last().unwrap().data["type"], "failed", "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_request_is_listed_and_told_when_it_has_ended() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let mut events = dragoman.admin("GET", "/admin/events").open().await;
+    events.event().await.unwrap();
+    fake.script([Rule::any("a").text("fine")]);
+    let answer = dragoman.messages(&message("hi")).send().await;
+    let id = answer.headers.value("request-id").unwrap();
+    let told = async {
+        loop {
+            let event = events.event().await.unwrap().data;
+            if event["type"] == "exchange" {
+                return event["exchange"].clone();
+            }
+        }
+    };
+    let told = tokio::time::timeout(SOON, told).await.expect("it is not told");
+    assert_eq!((&told["id"], &told["status"]), (&json!(id), &json!(200)));
+    assert!(told["tokens"]["input"].as_u64().unwrap() > 0, "{told}");
+    assert_eq!(good(&dragoman.admin("GET", &format!("/admin/activity/{id}")).send().await), told);
+    refused(&dragoman.admin("GET", "/admin/activity/req_none").send().await, 404, "not_found");
+}
+
+#[tokio::test]
+async fn the_log_is_told_with_its_past_and_by_importance() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let texts = |lines: &Value| {
+        lines.as_array().unwrap().iter().map(|line| line["text"].to_string()).collect::<Vec<_>>()
+    };
+    let past = good(&dragoman.admin("GET", "/admin/logs").send().await);
+    assert!(texts(&past)[0].contains("started"), "{past}");
+    let warnings = good(&dragoman.admin("GET", "/admin/logs?level=warn").send().await);
+    assert!(warnings.as_array().unwrap().iter().all(|line| line["level"] != "info"), "{warnings}");
+    assert_eq!(good(&dragoman.admin("GET", "/admin/logs?limit=1").send().await).as_array().unwrap().len(), 1);
+    let mut stream = dragoman.admin("GET", "/admin/logs/stream?history=true").open().await;
+    let mut line = async || -> Value {
+        tokio::time::timeout(SOON, stream.event()).await.expect("no line in time").unwrap().data
+    };
+    assert_eq!(line().await, past[0]);
+    dragoman.admin("PUT", "/admin/server").json(&json!({ "on": false })).send().await;
+    while line().await["text"] != "off" {}
+}
+
+#[tokio::test]
+async fn metrics_are_off_until_they_are_switched_on_and_then_count() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let words = refused(&dragoman.admin("GET", "/metrics").send().await, 404, "not_found");
+    assert!(words.contains("server.metrics"), "{words}");
+    good(
+        &dragoman
+            .admin("PUT", "/admin/settings/server.metrics")
+            .json(&json!({ "value": "true" }))
+            .send()
+            .await,
+    );
+    fake.script([Rule::any("a").text("fine")]);
+    dragoman.messages(&message("hi")).send().await;
+    let answer = dragoman.admin("GET", "/metrics").send().await;
+    assert_eq!(answer.headers.value("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let text = answer.text();
+    assert!(text.contains("dragoman_up 1\n"), "{text}");
+    let model = fake.turns()[0].body["model"].as_str().unwrap().to_owned();
+    assert!(
+        text.contains(&format!("dragoman_requests_total{{model=\"{model}\",status=\"200\"}} 1\n")),
+        "{text}"
+    );
+    assert!(!text.contains(EMAIL));
+    let bare = crate::bare(&dragoman, "GET", "/metrics").send().await;
+    refused(&bare, 401, "unauthorized");
+}

@@ -6,6 +6,7 @@
 
 mod access;
 mod accounts;
+mod activity;
 mod answer;
 mod check_up;
 #[cfg(test)]
@@ -14,9 +15,12 @@ mod door;
 mod guard;
 mod listener;
 mod logins;
+mod logs;
+mod metrics;
 mod models;
 mod pages;
 mod program;
+mod prompt;
 mod set_up;
 mod settings;
 #[cfg(test)]
@@ -57,6 +61,9 @@ fn routes() -> OpenApiRouter<App> {
         .merge(settings::routes())
         .merge(usage::routes())
         .merge(check_up::routes())
+        .merge(prompt::routes())
+        .merge(activity::routes())
+        .merge(logs::routes())
 }
 
 /// The routes as a service, for those who may call them.

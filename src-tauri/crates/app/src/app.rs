@@ -3,6 +3,7 @@
 mod accounts;
 mod claude_code;
 mod login;
+mod prompt;
 mod settings_file;
 
 pub use self::accounts::Tested;
@@ -23,10 +24,12 @@ use tokio_util::task::TaskTracker;
 use crate::admin;
 use crate::claude_code::Keeper;
 use crate::history::History;
+use crate::log_lines::LogLines;
 use crate::logging;
 use crate::models::{self, Models};
 use crate::notices::{Bell, Notices};
 use crate::paths::{Environment, Paths};
+use crate::recent::Recent;
 use crate::running::{Found, Running, client_address};
 use crate::settings::{AdminListen, Flag, Settings};
 use crate::snapshot::{Board, Server, Snapshot};
@@ -34,6 +37,7 @@ use crate::token::ClientToken;
 use crate::{Error, environment};
 
 pub use self::login::{LoginKind, LoginRun, Paste};
+pub use self::prompt::{Prompt, PromptEvent};
 
 /// How long open streams may go on after the switch was turned off, or after Quit (DECISIONS 27).
 pub const STREAMS: Duration = Duration::from_secs(30);
@@ -104,6 +108,8 @@ struct Inner {
     bell: Bell,
     keeper: Keeper,
     history: History,
+    recent: Recent,
+    log_lines: LogLines,
     logins: admin::Logins,
     /// Held while it moves, awaits included.
     admin: tokio::sync::Mutex<Option<admin::Open>>,
@@ -133,8 +139,9 @@ impl App {
         let flags = options.flags();
         let settings = settings_file::load(&paths, &options.environment, &flags)?;
         let files = options.log_file.then_some(&paths);
-        let (log, log_hint) =
-            logging::start(logging::Targets { files, verbose: options.verbose }, &settings.log);
+        let (log_lines, recent) = (LogLines::default(), Recent::default());
+        let targets = logging::Targets { files, lines: &log_lines, verbose: options.verbose };
+        let (log, log_hint) = logging::start(targets, &settings.log);
         let token = match options.client_token {
             Some(token) => token,
             None => ClientToken::find(&paths, &options.environment)?,
@@ -144,7 +151,7 @@ impl App {
         let (config, config_reader) = watch::channel(Arc::new(proxy_config(&settings, &token)));
         let (settings, settings_reader) = watch::channel(Arc::new(settings));
         let history = History::start(paths.history(), settings_reader.clone())?;
-        let proxy = proxy::Proxy::new(client.clone(), config_reader, history.witness());
+        let proxy = proxy::Proxy::new(client.clone(), config_reader, history.witness().and(recent.witness()));
         let hints = log_hint.into_iter().collect();
         let board =
             Arc::new(Board::new(client.clone(), proxy.activity(), settings_reader, history.state(), hints));
@@ -178,6 +185,8 @@ impl App {
                 bell,
                 keeper,
                 history,
+                recent,
+                log_lines,
                 logins: admin::Logins::default(),
                 admin: tokio::sync::Mutex::new(None),
                 listener: tokio::sync::Mutex::new(None),
@@ -286,6 +295,16 @@ impl App {
     /// What became of it.
     pub(crate) fn pin_admin(&self, state: admin::AdminState) {
         self.inner.board.pin_admin(state);
+    }
+
+    /// The newest requests that have ended.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.inner.recent
+    }
+
+    /// The newest lines of the log. Only the first app of a process has any.
+    pub(crate) fn log_lines(&self) -> &LogLines {
+        &self.inner.log_lines
     }
 
     /// The sign-ins that were begun through the admin API.

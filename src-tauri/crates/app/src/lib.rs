@@ -12,10 +12,12 @@ mod doctor;
 mod environment;
 mod error;
 mod history;
+mod log_lines;
 mod logging;
 mod models;
 mod notices;
 pub mod paths;
+mod recent;
 mod recipes;
 mod running;
 pub mod settings;
@@ -24,7 +26,7 @@ mod snapshot;
 pub mod token;
 
 pub use admin::{AdminState, Answer, Call, Door, Reply, link};
-pub use app::{App, LoginKind, LoginRun, Options, Paste, STREAMS, Tested, running};
+pub use app::{App, LoginKind, LoginRun, Options, Paste, Prompt, PromptEvent, STREAMS, Tested, running};
 pub use claude_code::{
     Change, Conflict, Connect, Refused, Report as SetUpReport, Scope, Standing, Status as SetUpStatus, Weight,
 };
@@ -39,8 +41,10 @@ pub use dragoman_upstream::{
 pub use dragoman_upstream::{LoginError, LoginStep, NotAccepted, Revoked, Secret, SignedIn, SignedOut, Way};
 pub use error::Error;
 pub use history::{By, Every, LimitPoint, Removed, Totals, UsagePoint, UsageQuery};
+pub use log_lines::{LogLevel, LogLine};
 pub use models::{Listed, Mapped, Models};
 pub use notices::{Named, Notice, Notices};
+pub use recent::{Exchange, Tokens};
 pub use recipes::{RECIPES, Readiness, Recipe};
 pub use running::{Found, Health, Running, Window};
 pub use shells::Shell;

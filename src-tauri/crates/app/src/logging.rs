@@ -13,6 +13,7 @@ use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::log_lines::LogLines;
 use crate::paths::{self, Paths};
 use crate::settings::Log;
 
@@ -32,6 +33,8 @@ pub(crate) struct Guard {
 pub(crate) struct Targets<'a> {
     /// The files' directory; `None` for commands that end at once.
     pub(crate) files: Option<&'a Paths>,
+    /// The newest ones, in memory.
+    pub(crate) lines: &'a LogLines,
     /// How many `-v` there were.
     pub(crate) verbose: u8,
 }
@@ -66,8 +69,9 @@ pub(crate) fn start(targets: Targets<'_>, settings: &Log) -> (Guard, Option<Stri
         let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
         layer.with_ansi(io::stderr().is_terminal()).with_filter(filter(level))
     });
+    let lines = targets.lines.clone().with_filter(filter(settings.level.as_str()));
     // An error means that someone else's subscriber is in place already, which then stays.
-    let _first = tracing_subscriber::registry().with(file_layer).with(stderr_layer).try_init();
+    let _first = tracing_subscriber::registry().with(file_layer).with(stderr_layer).with(lines).try_init();
     (Guard { _worker: worker }, hint)
 }
 

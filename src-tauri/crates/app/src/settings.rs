@@ -88,6 +88,9 @@ pub struct Server {
     /// Further names this server answers to (DECISIONS 32).
     #[serde(deserialize_with = "values::hosts")]
     pub allowed_hosts: Vec<String>,
+    /// Are there metrics at the admin listener?
+    #[serde(deserialize_with = "values::switch")]
+    pub metrics: bool,
     /// The largest request body, in MiB.
     #[serde(deserialize_with = "values::body_limit")]
     pub body_limit_mb: u32,
@@ -100,6 +103,7 @@ impl Default for Server {
             admin_listen: AdminListen::Address(SocketAddr::from(([127, 0, 0, 1], 3747))),
             allow_remote: false,
             allowed_hosts: Vec::new(),
+            metrics: false,
             body_limit_mb: 64,
         }
     }

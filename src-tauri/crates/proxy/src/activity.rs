@@ -74,6 +74,15 @@ impl Witness {
     pub fn new(tell: impl Fn(&Finished) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
+
+    /// Both are told.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self::new(move |finished| {
+            (self.0)(finished);
+            (other.0)(finished);
+        })
+    }
 }
 
 impl Default for Witness {

@@ -34,7 +34,7 @@ pub use config::{ClientToken, Config};
 pub use error::Error;
 pub use guard::is_ours;
 pub use now::in_words;
-pub use probe::Probe;
+pub use probe::{Answering, Probe};
 pub use routes::{
     BadTarget, CodexDefaults, Context, Decider, Decision, Facts, Family, Mode, Passed, Routed, Rules,
     Scenario, Target, Tier, gateway_id,

@@ -1,9 +1,13 @@
-//! One tiny request of our own through the whole path, to see whether an account answers.
+//! Requests of our own through the whole path: a tiny one to see whether an account answers, and a prompt of the
+//! user's.
 
 use std::time::{Duration, Instant};
 
+use axum::body::BodyDataStream;
 use bytes::Bytes;
 use dragoman_protocol::failure::Failure;
+use futures_util::StreamExt as _;
+use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
@@ -43,13 +47,7 @@ impl Proxy {
     /// Asks for one word in this session, which the caller has pinned to an account.
     pub async fn probe(&self, session: &str) -> Result<Probe, Failure> {
         let started = Instant::now();
-        let mut headers = HeaderMap::new();
-        let session = HeaderValue::from_str(session)
-            .map_err(|_| Failure::Internal { message: "a session id is no header value".to_owned() })?;
-        headers.insert(HeaderName::from_static("x-claude-code-session-id"), session);
-        let config = self.config();
-        let body = Bytes::from_static(BODY.as_bytes());
-        let exchange = Exchange::prepare(self, &config, &headers, body, &request_id()).await?;
+        let exchange = self.prepare(session, Bytes::from_static(BODY.as_bytes())).await?;
         let model = exchange.turn.model.clone();
         let response = relay::fold(exchange).await?;
         let broken = |error: &dyn std::fmt::Display| Failure::Internal {
@@ -59,5 +57,38 @@ impl Proxy {
         let answer: Answer = serde_json::from_slice(&body).map_err(|error| broken(&error))?;
         let text = answer.content.into_iter().map(|block| block.text).collect::<String>();
         Ok(Probe { model, text, took: started.elapsed() })
+    }
+
+    /// Asks what this Messages request with `stream: true` asks, in this session.
+    pub async fn ask(&self, session: &str, body: String) -> Result<Answering, Failure> {
+        let exchange = self.prepare(session, Bytes::from(body)).await?;
+        let model = exchange.turn.model.clone();
+        let response = relay::stream(exchange).await?;
+        Ok(Answering { model, body: response.into_body().into_data_stream() })
+    }
+
+    async fn prepare(&self, session: &str, body: Bytes) -> Result<Exchange, Failure> {
+        let mut headers = HeaderMap::new();
+        let session = HeaderValue::from_str(session)
+            .map_err(|_| Failure::Internal { message: "a session id is no header value".to_owned() })?;
+        headers.insert(HeaderName::from_static("x-claude-code-session-id"), session);
+        headers.insert(USER_AGENT, HeaderValue::from_static("dragoman"));
+        Exchange::prepare(self, &self.config(), &headers, body, &request_id()).await
+    }
+}
+
+/// An answer on its way. Dropping it ends the request.
+#[derive(Debug)]
+pub struct Answering {
+    /// The model that was asked.
+    pub model: String,
+    body: BodyDataStream,
+}
+
+impl Answering {
+    /// The next bytes of Anthropic's event stream; `None` at the end.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        // The body of a relay does not fail: what goes wrong is an event in it.
+        self.body.next().await?.ok()
     }
 }

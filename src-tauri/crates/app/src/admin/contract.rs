@@ -40,7 +40,7 @@ impl TypeVisitor for Declarations<'_> {
 }
 
 fn declarations(config: &Config) -> String {
-    use super::{accounts, answer, check_up, logins, models, program, set_up, settings, usage};
+    use super::{accounts, answer, check_up, logins, logs, models, program, prompt, set_up, settings, usage};
     let mut all = Declarations { config, seen: HashSet::new(), by_name: BTreeMap::new() };
     all.visit::<answer::ErrorAnswer>();
     all.visit::<program::AdminEvent>();
@@ -73,6 +73,11 @@ fn declarations(config: &Config) -> String {
     all.visit::<crate::LimitPoint>();
     all.visit::<crate::Removed>();
     all.visit::<check_up::NewCheckUp>();
+    all.visit::<prompt::NewPrompt>();
+    all.visit::<crate::PromptEvent>();
+    all.visit::<crate::Exchange>();
+    all.visit::<logs::LogWish>();
+    all.visit::<crate::LogLine>();
     all.visit::<crate::Check>();
     all.by_name.into_values().collect::<Vec<_>>().join("\n")
 }

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use super::access::{Access, AdminToken};
 use super::guard::{self, Guard};
-use super::{answer, pages};
+use super::{answer, metrics, pages};
 use crate::paths::{self, Mode, Paths};
 use crate::running::{self, client_address};
 use crate::settings::AdminListen;
@@ -165,6 +165,7 @@ fn guarded(app: &App, guard: Guard) -> Router {
     let guard = Arc::new(guard);
     let admin = super::router(app)
         .route("/admin/session", delete(guard::leave).with_state(guard.clone()))
+        .route("/metrics", get(metrics::metrics).with_state(app.clone()))
         .route_layer(from_fn_with_state(guard.clone(), guard::who));
     admin
         .route("/open", get(guard::open).with_state(guard.clone()))

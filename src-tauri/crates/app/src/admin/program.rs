@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use ts_rs::TS;
 use utoipa::ToSchema;
@@ -18,6 +19,7 @@ use utoipa_axum::routes;
 use super::answer::{self, ErrorAnswer, Input, Told};
 use crate::App;
 use crate::notices::Notice;
+use crate::recent::Exchange;
 use crate::snapshot::{Server, Snapshot};
 
 /// Between two pictures on one stream.
@@ -50,6 +52,11 @@ pub(super) enum AdminEvent {
         #[ts(as = "Snapshot")]
         #[schema(value_type = Snapshot)]
         snapshot: Shared,
+    },
+    /// A request has ended.
+    Exchange {
+        /// Which, and how.
+        exchange: Exchange,
     },
     /// Something happened that a person wants to hear of, once.
     Notice {
@@ -104,8 +111,8 @@ async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
     Json(app.snapshot().borrow().as_ref().clone())
 }
 
-/// A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second; and what happens to
-/// accounts.
+/// A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second; what happens to
+/// accounts; and each request when it has ended.
 #[utoipa::path(get, path = "/admin/events",
     responses((status = 200, body = AdminEvent, content_type = "text/event-stream")))]
 async fn events(State(app): State<App>) -> Response {
@@ -115,7 +122,17 @@ async fn events(State(app): State<App>) -> Response {
         let notice = notices.next().await?;
         Some((AdminEvent::Notice { notice }, notices))
     });
-    answer::stream(&app, stream::select(pictures, notices))
+    let exchanges = stream::unfold(app.recent().follow(), |mut ended| async move {
+        loop {
+            match ended.recv().await {
+                Ok(exchange) => return Some((AdminEvent::Exchange { exchange }, ended)),
+                // Whoever is so slow asks for the list.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    answer::stream(&app, stream::select(pictures, stream::select(notices, exchanges)))
 }
 
 async fn next_picture(

@@ -39,11 +39,12 @@ pub enum Kind {
 }
 
 /// Every setting there is, in the order of the document.
-pub const KEYS: [Key; 38] = [
+pub const KEYS: [Key; 39] = [
     key("server.listen", Kind::Text, "address Claude Code connects to"),
     key("server.admin_listen", Kind::Text, "address of the admin pages, or off"),
     key("server.allow_remote", Kind::Switch, "may other machines connect"),
     key("server.allowed_hosts", Kind::List, "further host names the server answers to"),
+    key("server.metrics", Kind::Switch, "numbers for Prometheus at the admin listener"),
     key("server.body_limit_mb", Kind::Number, "largest request, in MiB"),
     key("upstream.chatgpt_url", Kind::Text, "base URL of the ChatGPT backend"),
     key("upstream.api_url", Kind::Text, "base URL of the OpenAI API, for API keys"),

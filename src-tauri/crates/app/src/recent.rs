@@ -1,0 +1,165 @@
+//! The newest requests that have ended, in memory: numbers, names and notes, no content. The usage history keeps sums of
+//! them on the disk.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dragoman_protocol::route::Effort;
+use dragoman_protocol::translate::Note;
+use dragoman_proxy::{Finished, Witness};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::broadcast;
+use ts_rs::TS;
+use utoipa::ToSchema;
+
+/// So many are kept.
+const KEPT: usize = 200;
+/// So many wait for a slow reader; of more, the oldest are lost to it.
+const WAITING: usize = 64;
+
+/// A request that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct Exchange {
+    /// As in the `request-id` header.
+    pub id: String,
+    /// When it ended, unix milliseconds.
+    pub ended_at: i64,
+    /// The program that asked, e.g. `claude-cli`; empty if it didn't say.
+    pub client: String,
+    /// The session that it belongs to.
+    pub session: String,
+    /// The account that it was made for, once there was one.
+    pub account: Option<String>,
+    /// The model that was asked for.
+    pub model: String,
+    /// The model that answered.
+    pub upstream_model: String,
+    /// The effort that was sent.
+    pub effort: Option<Effort>,
+    /// An HTTP status; 499 for a client that left.
+    pub status: u16,
+    /// What went wrong, in Anthropic's word.
+    pub error: Option<String>,
+    /// To the first output.
+    pub first_output_ms: Option<u64>,
+    /// In all.
+    pub duration_ms: u64,
+    /// Tokens, where they are known.
+    pub tokens: Option<Tokens>,
+    /// What was changed or left out on the way: the first of them.
+    pub notes: Vec<Note>,
+    /// How many there are in all.
+    pub notes_in_all: usize,
+}
+
+/// What one request used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct Tokens {
+    /// Read, with those from the cache.
+    pub input: u64,
+    /// Of these, from the cache.
+    pub cached: u64,
+    /// Written, reasoning included.
+    pub output: u64,
+}
+
+impl From<&Finished> for Exchange {
+    fn from(finished: &Finished) -> Self {
+        let Finished { request_id, model, upstream_model, client, session, account, .. } = finished.clone();
+        let tokens = finished.usage.map(|usage| Tokens {
+            input: usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
+            cached: usage.cache_read_input_tokens,
+            output: usage.output_tokens,
+        });
+        Self {
+            id: request_id,
+            ended_at: Timestamp::now().as_millisecond(),
+            client,
+            session,
+            account,
+            model,
+            upstream_model,
+            effort: finished.effort,
+            status: finished.status,
+            error: finished.error.map(str::to_owned),
+            first_output_ms: finished.first_output_ms,
+            duration_ms: finished.duration_ms,
+            tokens,
+            notes: finished.notes.clone(),
+            notes_in_all: finished.notes_in_all,
+        }
+    }
+}
+
+/// The newest ones. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub(crate) struct Recent {
+    kept: Arc<Mutex<Kept>>,
+    told: broadcast::Sender<Exchange>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    exchanges: VecDeque<Exchange>,
+    /// Since the start, by model and status. There are a few of each.
+    sums: BTreeMap<(String, u16), Sums>,
+}
+
+/// What requests of one model and status used, since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) requests: u64,
+    pub(crate) input: u64,
+    pub(crate) cached: u64,
+    pub(crate) output: u64,
+    pub(crate) milliseconds: u64,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self { kept: Arc::default(), told: broadcast::Sender::new(WAITING) }
+    }
+}
+
+impl Recent {
+    /// Keeps every request that the proxy tells of.
+    pub(crate) fn witness(&self) -> Witness {
+        let recent = self.clone();
+        Witness::new(move |finished| recent.add(finished.into()))
+    }
+
+    /// Newest first.
+    pub(crate) fn all(&self) -> Vec<Exchange> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.exchanges.iter().rev().cloned().collect()
+    }
+
+    /// What was used since the start, by model and status.
+    pub(crate) fn sums(&self) -> BTreeMap<(String, u16), Sums> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).sums.clone()
+    }
+
+    /// Those that end from now on. Of those that come too fast, the oldest are left out.
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Exchange> {
+        self.told.subscribe()
+    }
+
+    fn add(&self, exchange: Exchange) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = kept.sums.entry((exchange.upstream_model.clone(), exchange.status)).or_default();
+        sums.requests += 1;
+        sums.milliseconds += exchange.duration_ms;
+        if let Some(tokens) = exchange.tokens {
+            sums.input += tokens.input;
+            sums.cached += tokens.cached;
+            sums.output += tokens.output;
+        }
+        if kept.exchanges.len() >= KEPT {
+            kept.exchanges.pop_front();
+        }
+        kept.exchanges.push_back(exchange.clone());
+        // Nobody may be listening.
+        let _ = self.told.send(exchange);
+    }
+}
