@@ -2,38 +2,15 @@
 //! `permissions/commands.toml`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use dragoman::{Answer, App, Call, Reply, Snapshot};
+use dragoman::{Answer, App, Call, Reply};
 use futures_util::StreamExt as _;
 use tauri::State;
 use tauri::ipc::Channel;
 use tokio::sync::{oneshot, watch};
 
 use crate::tray::Standing;
-
-/// The state that the page draws; later ones come as the event `snapshot`.
-#[tauri::command]
-pub(crate) fn snapshot(app: State<'_, App>) -> Arc<Snapshot> {
-    app.snapshot().borrow().clone()
-}
-
-/// Starts or stops listening; resolves when that is done.
-#[tauri::command]
-pub(crate) async fn set_server(app: State<'_, App>, on: bool) -> Result<(), String> {
-    if on {
-        app.turn_on().await.map_err(|error| error.to_string())?;
-    } else {
-        app.turn_off().await;
-    }
-    Ok(())
-}
-
-/// The variables that point Claude Code here.
-#[tauri::command]
-pub(crate) fn environment(app: State<'_, App>) -> Vec<(String, String)> {
-    app.environment()
-}
 
 /// Why there is no tray icon, if there is none; changes come as the event `notice`.
 #[tauri::command]

@@ -90,14 +90,7 @@ fn run(wanted: Start) -> ExitCode {
         .manage(standing)
         .manage(commands::Streams::default())
         .manage(Leaving::default())
-        .invoke_handler(tauri::generate_handler![
-            commands::admin,
-            commands::admin_cancel,
-            commands::snapshot,
-            commands::set_server,
-            commands::environment,
-            commands::notice
-        ])
+        .invoke_handler(tauri::generate_handler![commands::admin, commands::admin_cancel, commands::notice])
         .setup(move |setup| {
             let handle = setup.handle();
             start(handle, async_runtime::block_on(library).unwrap_or(false), wanted.opening)?;

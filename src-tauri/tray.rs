@@ -84,9 +84,6 @@ async fn follow(handle: AppHandle, tray: Option<Tray>) {
             tray.show(&handle, face.clone(), shown.as_ref());
             shown = Some(face);
         }
-        if let Err(error) = handle.emit("snapshot", &*snapshot) {
-            tracing::debug!(%error, "no window took the snapshot");
-        }
         tokio::time::sleep(REST).await;
         let old = async {
             match tick {

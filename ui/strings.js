@@ -1,40 +1,370 @@
-// Every word that the pages show. Another language is another object of this shape.
+// Every word that the pages show. Another language is another module of this shape. Sentences say what happened, what it
+// means and what to do; none blames, none shouts.
+
+import { settings } from './strings-settings.js';
+
+/** @typedef {import('./api.d.ts').LoginStep} Step */
+
+export const units = {
+  none: '–',
+  thousand: (/** @type {string} */ n) => `${n} k`,
+  million: (/** @type {string} */ n) => `${n} M`,
+  percent: (/** @type {string} */ n) => `${n} %`,
+  days: (/** @type {number} */ n) => `${n} d`,
+  hours: (/** @type {number} */ n) => `${n} h`,
+  minutes: (/** @type {number} */ n) => `${n} min`,
+  seconds: (/** @type {string} */ n) => `${n} s`,
+  milliseconds: (/** @type {string} */ n) => `${n} ms`,
+  join: (/** @type {string} */ one, /** @type {string} */ other) => [one, other].filter(Boolean).join(' '),
+};
+
+const several = (/** @type {number} */ n, /** @type {string} */ one, /** @type {string} */ more) => (n === 1 ? one : more);
 
 export const text = {
+  none: '–',
+  cancel: 'Cancel',
+  close: 'Close',
+  done: 'Done',
+  save: 'Save',
+  undo: 'Undo',
+  again: 'Try again',
+  copy: 'Copy',
+  copied: 'Copied',
+  copyFailed: 'Copying did not work here. Select the text and copy it by hand.',
+  dismiss: 'Dismiss',
+  remaining: (/** @type {string} */ span) => `${span} left`,
+  timeUp: 'the time is up',
+
+  shell: {
+    pages: 'Pages',
+    more: 'More',
+    overview: 'Overview',
+    accounts: 'Accounts',
+    models: 'Models',
+    usage: 'Usage',
+    settings: 'Settings',
+    about: 'About',
+    lost: 'Dragoman does not answer, so this page may be out of date. If it was quit, start it again; this page follows by itself.',
+  },
+
   server: {
     on: 'On',
     off: 'Off',
     failed: 'Not listening',
     switch: 'Dragoman on',
-    listening: 'Listening on',
     offHint: 'Claude Code gets no answer while Dragoman is off.',
-    retryHint: 'Switch on to try again.',
+    retry: 'Try again',
+    changed: (/** @type {string} */ state) => `Dragoman: ${state}`,
   },
-  account: {
-    heading: 'Account',
-    demo: 'Demo model: it answers without an account',
-    apiKey: 'API key of the Codex CLI',
-    none: 'No account yet. Sign in in a terminal: dragoman login',
-    ready: 'signed in',
-    signIn: 'sign in again',
+
+  trouble: {
+    title: 'Dragoman did not start',
+    advice: 'Put this right and start Dragoman again. Closing this window quits.',
+    offline: 'Dragoman does not answer. If it was quit, start it again, then try once more.',
+    signedOut: 'This browser is not signed in to Dragoman any more. Run `dragoman open` for a new link.',
+    unreadable: (/** @type {number} */ status) => `Dragoman could not do that (status ${status}). The log says more.`,
   },
-  environment: {
-    heading: 'Claude Code',
-    hint: 'Run this in the terminal where you start Claude Code:',
-    copy: 'Copy',
-    copied: 'Copied',
-    failed: 'Copying did not work. `dragoman env` prints the same lines.',
-  },
-  notice: {
+
+  notice: /** @type {Record<string, string>} */ ({
     noHost:
       'No tray was found, so this window opened instead. Closing it quits Dragoman. ' +
       'GNOME shows tray icons with the extension “AppIndicator and KStatusNotifierItem Support”.',
     noLibrary:
       'The tray icon needs a library that is missing here, so this window opened instead. Closing it quits Dragoman. ' +
       'On Debian and Ubuntu: sudo apt install libayatana-appindicator3-1',
+  }),
+
+  limits: {
+    window: (/** @type {number} */ minutes) =>
+      minutes === 10_080 ? 'weekly' : minutes === 1_440 ? 'daily' : minutes % 60 === 0 ? `${minutes / 60}-hour` : `${minutes}-minute`,
+    label: (/** @type {string} */ name) => `${name} limit`,
+    used: (/** @type {string} */ percent) => `${percent} used`,
+    resets: (/** @type {string} */ at, /** @type {string} */ span) => `resets ${at} (in ${span})`,
+    anew: 'has started anew',
+    near: 'nearly used up',
+    reached: 'limit reached',
   },
-  trouble: {
-    title: 'Dragoman did not start',
-    advice: 'Put this right and start Dragoman again. Closing this window quits.',
+
+  account: {
+    chatGpt: 'ChatGPT',
+    apiKey: 'OpenAI API key',
+    demo: 'Demo model',
+    demoAbout: 'It answers without an account and without the network.',
+    none: 'No account yet',
+    noneAbout: 'Sign in with ChatGPT to begin.',
+    ready: 'signed in ✓',
+    signIn: 'sign in again',
+    locked: 'keyring locked',
+    paused: 'paused',
+    rests: (/** @type {string} */ at, /** @type {string} */ span) => `rests until ${at} (in ${span})`,
+    restsOpen: 'at its limit',
+    kinds: { linked: 'Login of the Codex CLI', own: 'Login of Dragoman’s own', api_key: 'Paid by use', demo: '' },
+  },
+
+  overview: {
+    title: 'Overview',
+    account: 'Account',
+    toAccounts: 'Accounts',
+    switchAccount: 'Switch',
+    claudeCode: 'Claude Code',
+    today: 'Today',
+    usage: 'Usage',
+    in: 'tokens in',
+    cached: 'from the cache',
+    out: 'tokens out',
+    requests: (/** @type {number} */ n) => several(n, 'request', 'requests'),
+    hours: (/** @type {string} */ most, /** @type {string} */ at) => `Tokens per hour; the most, ${most}, in the hour from ${at}`,
+    noHours: 'Tokens per hour; none yet today',
+    hints: 'Good to know',
+  },
+
+  first: {
+    title: 'Welcome to Dragoman',
+    about: 'Three steps, and Claude Code runs on your ChatGPT subscription. Everything here can be undone.',
+    skip: 'Skip',
+    skipThis: (/** @type {string} */ title) => `Skip: ${title}`,
+    skipped: 'Skipped. You can do this later.',
+    isDone: '(done)',
+    leave: 'Go to the overview',
+    signIn: {
+      title: 'Sign in with ChatGPT',
+      about: 'Your plan pays for what Claude Code asks. Dragoman keeps the login on this computer.',
+      done: (/** @type {{ kind: string, label: string | null }} */ { kind, label }) =>
+        kind === 'demo' ? 'The demo model answers; it needs no account.' : kind === 'api_key' ? 'An API key is ready.' : `Signed in${label ? ` as ${label}` : ''}.`,
+    },
+    setUp: {
+      title: 'Set up Claude Code',
+      about: 'Dragoman writes a few keys into Claude Code’s settings. Nothing else in the file changes.',
+      done: 'Claude Code uses Dragoman. Sessions that are open follow by themselves.',
+      button: 'Set up Claude Code',
+      looking: 'Looking at Claude Code’s settings …',
+    },
+    hello: {
+      title: 'Say hello',
+      about: 'One question on the same path that Claude Code uses.',
+      done: 'It works.',
+      prompt: 'Say hello in one sentence.',
+      field: 'Question',
+      button: 'Say hello',
+      coming: (/** @type {string} */ model) => `${model} answers …`,
+      facts: (/** @type {string} */ model, /** @type {string} */ first, /** @type {string} */ tokens) => `${model} · first word after ${first} · ${tokens} tokens`,
+    },
+  },
+
+  signIn: {
+    button: 'Sign in with ChatGPT',
+    or: 'Or:',
+    ways: { device: 'device code', manual: 'paste a link', linked: 'import from Codex CLI', api_key: 'API key' },
+    beginning: 'Preparing the sign-in …',
+    inBrowser: 'Your browser shows the sign-in page. Finish there; this page follows.',
+    hereOrThere: 'Open the sign-in page and finish there; this page follows.',
+    anywhere: 'Open this address in any browser and sign in. At the end the browser shows an address that does not load: copy it and paste it here.',
+    device: 'Open the page in any browser and type this code:',
+    open: 'Open the page',
+    copyAddress: 'Copy the address',
+    pasted: 'The address or code from the browser',
+    enter: 'Continue',
+    key: 'API key',
+    keyHint: 'A key of the OpenAI API. It is paid by use and not by your ChatGPT plan. It is kept where logins are kept.',
+    add: 'Add the key',
+    ended: 'The sign-in ended without a result. Begin again.',
+    notOpened: (/** @type {string} */ why) => `The browser could not be opened (${why}). Copy the address and open it yourself.`,
+    notAccepted: {
+      wrong_state: 'That belongs to another sign-in. Use the page that this sign-in opened.',
+      no_code: 'There is no sign-in code in that. Copy the whole address from the browser’s address bar.',
+    },
+    done: (/** @type {{ label: string | null, kind: string, replaced: boolean }} */ { label, kind, replaced }) =>
+      `${kind === 'api_key' ? 'The API key was added' : `Signed in${label ? ` as ${label}` : ''}`}${replaced ? '; it took the place of the earlier login' : ''}.`,
+    announced: (/** @type {Step} */ step) => {
+      switch (step.step) {
+        case 'waiting_for_browser':
+          return 'Waiting for the sign-in page in your browser.';
+        case 'browser_not_opened':
+          return 'The browser could not be opened.';
+        case 'waiting_for_paste':
+          return 'Waiting for the address from your browser.';
+        case 'device_code':
+          return `The code is ${step.code}.`;
+        case 'not_accepted':
+          return 'That was not accepted.';
+        case 'codex_login':
+          return `Using the login of the Codex CLI${step.label ? ` (${step.label})` : ''} …`;
+        case 'codex_started':
+          return `codex login runs (Codex CLI ${step.version}).`;
+        case 'codex_says':
+          return step.line;
+        case 'checking_key':
+          return 'Trying the key …';
+        case 'exchanging':
+          return 'Finishing the sign-in …';
+        case 'storing':
+          return 'Putting the login away …';
+        case 'done':
+          return 'Signed in.';
+        case 'failed':
+          return step.message;
+        case 'cancelled':
+          return 'The sign-in was cancelled.';
+      }
+    },
+  },
+
+  claudeCode: {
+    name: 'Claude Code',
+    setUp: 'Set up',
+    undo: 'Undo',
+    details: 'Details',
+    detailsTitle: 'Claude Code’s set-up',
+    state: { not_connected: 'not set up', connected: 'set up ✓', suspended: 'waiting for Dragoman', pointed_elsewhere: 'pointed elsewhere' },
+    about: {
+      not_connected: 'It does not use Dragoman yet.',
+      connected: 'It uses Dragoman, in every project.',
+      suspended: 'It goes to Anthropic until Dragoman is on again.',
+      pointed_elsewhere: 'Its settings were changed since and lead elsewhere.',
+    },
+    changed: (/** @type {string} */ keys) => `Changed by someone since, and left alone: ${keys}.`,
+    plan: 'These keys are written to',
+    keys: 'Keys and values',
+    change: /** @type {Record<string, string>} */ ({ unchanged: '(is there already)', replaced: '(your value is kept for undo)', 'left alone': '(left alone)' }),
+    backup: 'The file is copied before the first write. Undo brings back each key’s earlier value.',
+    written: (/** @type {string} */ file) => `Claude Code is set up in ${file}`,
+    undone: (/** @type {string} */ file) => `Claude Code’s settings are as before in ${file}`,
+    variables: 'Only for one terminal',
+    variablesHint: 'Run this in the terminal where you start Claude Code. Nothing is written.',
+    shell: 'Shell',
+    shells: /** @type {Record<string, string>} */ ({ bash: 'bash', zsh: 'zsh', fish: 'fish', powershell: 'PowerShell', cmd: 'cmd', nu: 'Nushell' }),
+    copyFailed: 'Copying did not work. `dragoman env` prints the same lines.',
+    setIn: (/** @type {string} */ what, /** @type {string | null} */ file, /** @type {number | null} */ line) =>
+      file ? (line ? `${what} is set in ${file}, line ${line}.` : `${what}: ${file}.`) : `${what} is set in Dragoman’s environment.`,
+  },
+
+  accounts: {
+    title: 'Accounts',
+    add: 'Add account',
+    addAbout: 'Several accounts take over from each other when one is at its limit.',
+    none: 'No account yet',
+    noneAbout: 'Claude Code is answered by your ChatGPT plan. Sign in, or use a login that the Codex CLI already has.',
+    readLimits: 'Read limits',
+    inUse: 'in use',
+    more: 'More …',
+    use: 'Use this',
+    test: 'Test',
+    tested: (/** @type {string} */ model, /** @type {string} */ answer, /** @type {string} */ took) => `${model} answered “${answer}” in ${took}.`,
+    rename: 'Rename',
+    renameTitle: 'Name this account',
+    renameAbout: 'The name stands in menus and lists. Leave it empty for the e-mail address.',
+    name: 'Name',
+    retry: 'Try now',
+    refresh: 'Renew login',
+    refreshed: 'The login was renewed.',
+    pause: 'Pause',
+    resume: 'Resume',
+    remove: 'Remove',
+    removeTitle: (/** @type {string} */ name) => `Remove ${name}?`,
+    removeLinked: 'Dragoman forgets this login. The Codex CLI keeps it, so you can add it again at any time.',
+    removeOwn: 'Dragoman forgets this login on this computer. To use it again you sign in again.',
+    removeKey: 'Dragoman forgets this key on this computer. It stays valid at OpenAI until you delete it there.',
+    removed: (/** @type {string} */ name) => `${name} was removed.`,
+    credits: (/** @type {string} */ balance) => `credits: ${balance}`,
+    creditsUnlimited: 'credits: unlimited',
+    readAt: (/** @type {string} */ at) => `read ${at}`,
+    strategy: 'Which account answers',
+    strategyAbout: 'For new sessions. A session stays with its account for as long as that one can answer.',
+  },
+
+  models: {
+    title: 'Models',
+    about: (/** @type {string} */ window) => `Claude Code asks for Claude models; here you say which model answers. Changes count from the next request on. A conversation may fill ${window} tokens.`,
+    reset: 'Reset to defaults',
+    isReset: 'The map follows the catalog again.',
+    asks: 'Claude asks for',
+    gets: 'gets',
+    effort: 'effort',
+    families: /** @type {Record<string, string>} */ ({ opus: 'Opus', sonnet: 'Sonnet', haiku: 'Haiku', fable: 'Fable', default: 'Anything else', web_search: 'Web search', compact: 'Compaction', long_context: 'Long conversation', image: 'Pictures', background: 'Titles and summaries', subagent: 'Subagents', think: 'Plan mode, thinking' }),
+    automatic: (/** @type {string} */ name) => (name ? `Automatic (${name})` : 'Automatic'),
+    missing: (/** @type {string} */ id) => `${id} (not in the catalog)`,
+    modelFor: (/** @type {string} */ family) => `Model for ${family}`,
+    effortFor: (/** @type {string} */ family) => `Effort for ${family}`,
+    asAskedShort: 'as asked',
+    test: 'Test',
+    testThis: (/** @type {string} */ family) => `Test ${family}`,
+    question: 'Answer with the one word: ready',
+    tested: (/** @type {string} */ model, /** @type {string} */ answer, /** @type {string} */ took) => `${model} answered “${answer}” in ${took}.`,
+    scenarios: 'Situations and names',
+    override: 'Effort for everything',
+    overrideAbout: 'Goes before what Claude Code asks for, and before the efforts above.',
+    asAsked: 'As Claude Code asks',
+    efforts: /** @type {Record<string, string>} */ ({ none: 'none', minimal: 'minimal', low: 'low', medium: 'medium', high: 'high', xhigh: 'extra high', max: 'max' }),
+    catalog: 'Catalog',
+    sources: { live: 'from the backend', disk: 'from an earlier run', bundled: 'as shipped with Dragoman', demo: 'of the demo' },
+    refresh: 'Refresh',
+    noModels: 'No models',
+    noModelsAbout: 'The backend lists none for this account. Refresh, or sign in with another account.',
+    model: 'Model',
+    window: 'Window',
+    effortsHead: 'Efforts',
+    tiers: 'Tiers',
+    isDefault: (/** @type {string} */ effort) => `${effort} (default)`,
+  },
+
+  usage: {
+    title: 'Usage',
+    range: 'Range',
+    ranges: /** @type {[string, string][]} */ ([['7', '7 days'], ['30', '30 days'], ['90', '90 days']]),
+    by: 'Told apart by',
+    bys: /** @type {[string, string][]} */ ([['model', 'by model'], ['account', 'by account']]),
+    asTables: 'As tables',
+    tokens: 'Tokens by day',
+    tokensLabel: (/** @type {string} */ sum, /** @type {number} */ days) => `Tokens by day, ${sum} in ${days} days. “As tables” shows the numbers.`,
+    cachedShare: 'Read from the cache',
+    cachedLabel: (/** @type {string} */ share) => `Share of the input that came from the cache, by day; ${share} overall. “As tables” shows the numbers.`,
+    limits: 'Limits over time',
+    limitsLabel: 'How full each limit was over time. “As tables” shows the numbers.',
+    sum: (/** @type {string} */ sum) => `${sum} in all`,
+    overall: (/** @type {string} */ share) => `${share} overall`,
+    day: 'Day',
+    in: 'Tokens in',
+    cached: 'Cached',
+    share: 'Share',
+    when: 'When',
+    limit: 'Limit',
+    used: 'Used',
+    unknown: 'unknown',
+    others: 'others',
+    awaiting: 'Reading the history …',
+    empty: 'Nothing was used yet',
+    emptyAbout: 'The sums of each day appear here. They stay on this computer: numbers and names, nothing you wrote.',
+    noLimits: 'No readings yet',
+    noLimitsAbout: 'Limits are read as answers pass by.',
+    keep: 'The history stays on this computer',
+    keepAbout: 'It holds numbers and names, no prompts and no answers. Settings say how long it is kept.',
+    delete: 'Delete history',
+    deleteTitle: 'Delete the usage history?',
+    deleteAbout: 'All sums and readings on this computer are deleted. Your limits at ChatGPT do not change.',
+    deleted: 'The usage history was deleted.',
+  },
+
+  settings,
+
+  about: {
+    title: 'About',
+    what: 'Claude Code on a ChatGPT subscription, through a translating proxy on this computer.',
+    files: 'Files',
+    places: { config_file: 'Settings', logs: 'Logs', history: 'Usage history' },
+    doctor: 'Check-up',
+    doctorAbout: 'Looks at each part that must work. The full one also runs the installed Claude Code with your account.',
+    check: 'Check',
+    checkAll: 'Full check',
+    checked: 'The check-up is done.',
+    outcomes: { good: 'well:', odd: 'odd:', bad: 'not well:', skipped: 'skipped:' },
+    licences: 'Licences',
+    ours: 'MIT licence',
+    licence: 'Licence',
+    licenceOf: (/** @type {string} */ name) => `Licence of ${name}`,
+    vendored: /** @type {[string, string, string][]} */ ([
+      ['Preact', 'MIT licence', 'preact.LICENSE'],
+      ['htm', 'Apache License 2.0', 'htm.LICENSE'],
+      ['uPlot', 'MIT licence', 'uplot.LICENSE'],
+    ]),
   },
 };

@@ -9,8 +9,10 @@
 
 mod licences;
 mod metadata;
+mod pages;
 mod rooms;
 mod tree;
+mod vendor;
 
 /// Fails with every violation, one to a line.
 fn expect_none(violations: &[String]) {

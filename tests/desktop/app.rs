@@ -1,11 +1,13 @@
 //! The app under test: a home of its own, the demo backend, a free port, and ways to take parts of the desktop away.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use support::fake::FakeChatGpt;
 use tempfile::TempDir;
 
 /// How long anything on the desktop may take before a test gives up.
@@ -41,12 +43,49 @@ impl Launch {
             Self { home, environment: Vec::new(), arguments: vec!["--demo".to_owned()], own_bus: false };
         let below = |name: &str| launch.home.path().join(name).display().to_string();
         let (own, codex) = (below("dragoman"), below("codex"));
+        let (claude, data, cache) = (below("claude"), below("data"), below("cache"));
         launch
+            .env("CLAUDE_CONFIG_DIR", &claude)
+            // What the page remembers (first steps, the last picture) is this test's own.
+            .env("XDG_DATA_HOME", &data)
+            .env("XDG_CACHE_HOME", &cache)
             .env("DRAGOMAN_HOME", &own)
             .env("CODEX_HOME", &codex)
             .env("DRAGOMAN_LISTEN", "127.0.0.1:0")
             .env("DRAGOMAN_CLIENT_TOKEN", support::TOKEN)
             .env("DRAGOMAN_TOKEN_STORE", "file")
+    }
+
+    /// The same with a scripted backend and issuer. A browser is "opened" by writing its address to `opened`.
+    pub(crate) fn beside(fake: &FakeChatGpt) -> Self {
+        let mut launch = Self::new();
+        launch.arguments.retain(|argument| argument != "--demo");
+        let bin = launch.path().join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        let opened = launch.path().join("opened");
+        let opener = format!("#!/bin/sh\nprintf %s \"$1\" > '{}'\n", opened.display());
+        std::fs::write(bin.join("xdg-open"), opener).unwrap();
+        std::fs::set_permissions(bin.join("xdg-open"), PermissionsExt::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+        launch
+            .env("PATH", &path)
+            .env("DRAGOMAN_CHATGPT_URL", &fake.chatgpt_url())
+            .env("DRAGOMAN_ISSUER_URL", &fake.url())
+            .env("DRAGOMAN_API_URL", &fake.api_url())
+            .env("HTTP_PROXY", &fake.url())
+            .env("HTTPS_PROXY", &fake.url())
+            .env("NO_PROXY", "127.0.0.1,localhost")
+    }
+
+    /// With a login of the Codex CLI.
+    pub(crate) fn signed_in(self, fake: &FakeChatGpt) -> Self {
+        support::codex_home(&self.path().join("codex"), &fake.sign_in());
+        self
+    }
+
+    /// The directory below which all homes lie.
+    pub(crate) fn path(&self) -> &Path {
+        self.home.path()
     }
 
     /// Sets an environment variable.
@@ -147,6 +186,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// The directory below which all homes lie.
+    pub(crate) fn path(&self) -> &Path {
+        self.launch.path()
+    }
+
     /// True while it lives.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

@@ -12,6 +12,7 @@
 mod app;
 mod page;
 mod tray;
+mod window;
 
 use std::net::TcpListener;
 use std::process::Stdio;
@@ -142,65 +143,6 @@ async fn the_end_of_the_session_is_a_quit() {
     Tray::of(&app).await.address().await;
     app.signal("TERM");
     assert_eq!(app.ended(PROMPT).await.code(), Some(0));
-}
-
-// === the window ===
-
-#[tokio::test]
-async fn the_page_switches_and_the_tray_follows() {
-    let page = Page::open(Launch::new().argument("--window")).await;
-    let tray = Tray::of(&page).await;
-    let address = tray.address().await;
-    page.says("#address", &address.to_string()).await;
-    page.says("#state", "On").await;
-    page.says("#account", "Demo model").await;
-    page.says("#environment", &format!("ANTHROPIC_BASE_URL=http://{address}")).await;
-    assert_eq!(page.value("document.getElementById('notice').hidden").await, true);
-
-    page.click("#switch").await;
-    page.says("#state", "Off").await;
-    eventually("the tray follows", async || tray.status().await == "Off").await;
-    assert_eq!(page.value("document.getElementById('switch').ariaChecked").await, "false");
-
-    tray.click("Dragoman on").await;
-    page.says("#state", "On").await;
-    page.says("#address", &tray.address().await.to_string()).await;
-
-    // The keyboard alone: to the switch with Tab, over with Space.
-    page.keys("body", "\u{e004}").await;
-    assert_eq!(page.value("document.activeElement.id").await, "switch");
-    page.keys("#switch", " ").await;
-    page.says("#state", "Off").await;
-    tray.click("Quit").await;
-}
-
-#[tokio::test]
-async fn copying_takes_the_lines_with_the_token_and_the_page_hides_it() {
-    let page = Page::open(Launch::new().argument("--window")).await;
-    let tray = Tray::of(&page).await;
-    let address = tray.address().await;
-    page.says("#environment", "ANTHROPIC_AUTH_TOKEN=••••").await;
-    page.click("#copy").await;
-    page.says("#copied", "Copied").await;
-    let text = page.value("document.body.textContent").await.to_string();
-    assert!(!text.contains(support::TOKEN), "the token is on the page");
-    let copied = page.clipboard().await;
-    assert!(copied.contains(&format!("export ANTHROPIC_BASE_URL=http://{address}\n")), "{copied}");
-    assert!(copied.contains(&format!("export ANTHROPIC_AUTH_TOKEN={}\n", support::TOKEN)), "{copied}");
-    tray.click("Quit").await;
-}
-
-#[tokio::test]
-async fn closing_the_window_leaves_the_program_in_the_tray() {
-    let app = Launch::new().argument("--window").start();
-    let tray = Tray::of(&app).await;
-    let address = tray.address().await;
-    eventually("the window is there", async || app.windows() == ["Dragoman"]).await;
-    app.close_windows();
-    eventually("the window is gone", async || app.windows().is_empty()).await;
-    assert_eq!(Call::new(address, "GET", "/health").send().await.status, 200);
-    tray.click("Open window").await;
-    eventually("the window is back", async || app.windows() == ["Dragoman"]).await;
 }
 
 // === without a tray ===

@@ -66,8 +66,24 @@ impl Page {
         .await;
     }
 
-    /// Clicks an element with the pointer.
+    /// The element's text.
+    pub(crate) async fn text(&self, selector: &str) -> String {
+        let text = self.value(&format!("document.querySelector('{selector}').textContent")).await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Picks one of a list, as its menu would: that is drawn by the system, where no driver reaches.
+    pub(crate) async fn pick(&self, selector: &str, value: &str) {
+        let script = "const [list, value] = arguments; list.value = value; \
+                      list.dispatchEvent(new Event('change', { bubbles: true }))";
+        let list = json!({ ELEMENT: self.element(selector).await });
+        self.post("execute/sync", &json!({ "script": script, "args": [list, value] })).await;
+    }
+
+    /// Clicks an element with the pointer, once it is there.
     pub(crate) async fn click(&self, selector: &str) {
+        let there = format!("!!document.querySelector('{selector}')");
+        eventually(&format!("{selector} is there"), async || self.value(&there).await == true).await;
         let element = self.element(selector).await;
         self.post(&format!("element/{element}/click"), &json!({})).await;
     }

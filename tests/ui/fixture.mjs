@@ -1,0 +1,262 @@
+// A backend of the page's own tests: it serves ui/ as the admin listener does and answers its requests from memory, so
+// that pages can be looked at in states that are hard to bring about (limits reached, a month of use). Never shipped.
+
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const UI = fileURLToPath(new URL('../../ui/', import.meta.url));
+const KINDS = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const now = Math.floor(Date.now() / 1000);
+const midnight = new Date().setHours(0, 0, 0, 0) / 1000;
+
+const limits = (five, week) => ({
+  windows: [
+    { name: null, minutes: 300, used_percent: five, resets_at: now + 72 * 60 },
+    { name: null, minutes: 10_080, used_percent: week, resets_at: now + 4 * 86_400 },
+  ],
+  credits: null,
+  plan: 'plus',
+  spending: null,
+  reached: null,
+  read_at: now - 120,
+});
+const account = (id, fields) => ({
+  id,
+  name: null,
+  label: null,
+  plan: 'plus',
+  kind: 'own',
+  state: { state: 'ready' },
+  paused: false,
+  rest: null,
+  limits: limits(74, 34),
+  added_at: now - 86_400,
+  ...fields,
+});
+const model = (id, name, description, tiers = ['priority']) => ({
+  id,
+  name,
+  description,
+  window: 258_400,
+  efforts: ['low', 'medium', 'high', 'xhigh'],
+  default_effort: 'medium',
+  tiers,
+  dialect: 'lite',
+});
+
+const mapped = (asks, model, why, rule = null) => ({ asks, rule, model, pool: null, effort: null, default_effort: null, tier: null, window: null, decider: null, why, problem: null });
+
+/** What the program says of itself in each scene. */
+export function scene(name) {
+  const accounts =
+    name === 'fresh'
+      ? [account('00000000', { kind: 'linked', state: { state: 'none' }, plan: null, limits: { ...limits(0, 0), windows: [] } })]
+      : [
+          account('1f0c2a77', { label: 'you@example.com' }),
+          account('9be41d03', { label: 'team@example.com', name: 'Work', plan: 'business', kind: 'linked', limits: limits(100, 88), rest: { since: now - 600, until: now + 72 * 60 } }),
+          account('4410ce52', { kind: 'api_key', label: null, name: 'Spare key', plan: null, limits: { ...limits(0, 0), windows: [] }, paused: true }),
+          account('7711aa02', { label: 'old@example.com', state: { state: 'sign_in', message: 'The login of old@example.com has ended. Sign in again to use it.' }, limits: { ...limits(0, 0), windows: [], read_at: null } }),
+        ];
+  return {
+    version: '0.1.0',
+    server:
+      name === 'failed'
+        ? { state: 'failed', message: '127.0.0.1:3746 is in use by another program (node, process 4711). End it, or choose another address in Settings' }
+        : name === 'off'
+          ? { state: 'off' }
+          : { state: 'on', address: '127.0.0.1:3746' },
+    account: accounts[0],
+    limits: accounts[0].limits,
+    accounts,
+    activity: { requests_running: name === 'fresh' ? 0 : 1, requests_total: name === 'fresh' ? 0 : 213 },
+    today:
+      name === 'fresh'
+        ? { requests: 0, failed: 0, cancelled: 0, input_tokens: 0, cached_tokens: 0, cache_write_tokens: 0, output_tokens: 0, searches: 0 }
+        : { requests: 213, failed: 1, cancelled: 2, input_tokens: 1_912_004, cached_tokens: 1_357_500, cache_write_tokens: 0, output_tokens: 48_120, searches: 3 },
+    models: {
+      source: 'live',
+      window: 258_400,
+      compact_at: null,
+      effort: null,
+      families: [
+        mapped('opus', 'gpt-6.1-sol', 'the first model of the catalog'),
+        mapped('sonnet', 'gpt-5.5', 'your rule models.sonnet', 'gpt-5.5-high'),
+        mapped('haiku', 'gpt-6.1-luna', 'the smallest model of the catalog'),
+        name === 'odd'
+          ? { ...mapped('fable', null, ''), problem: 'gpt-7 is not in the catalog of this account; choose another model' }
+          : mapped('fable', 'gpt-6.1-sol', 'the first model of the catalog'),
+        mapped('default', 'gpt-6.1-sol', 'the first model of the catalog'),
+      ],
+      scenarios: ['web_search', 'compact', 'long_context', 'image', 'background', 'subagent', 'think'].map((asks) => mapped(asks, null, 'as the name that is asked for')),
+      names: [mapped('claude-*-4-?', 'gpt-5.5', 'your rule in models.names', 'gpt-5.5 effort=low')],
+      listed: [
+        model('gpt-6.1-sol', 'GPT-6.1 Sol', 'The largest model, for hard problems and long work.'),
+        model('gpt-6.1-terra', 'GPT-6.1 Terra', 'The everyday model.'),
+        model('gpt-6.1-luna', 'GPT-6.1 Luna', 'Small and quick.', []),
+        model('gpt-5.5', 'GPT-5.5', 'The model before.'),
+      ],
+    },
+    hints: name === 'fresh' ? [] : ['Logins are kept in files that only you can read, not in the system’s keyring; set accounts.token_store = "keyring" to move them there.'],
+  };
+}
+
+const plan = {
+  file: '/home/you/.claude/settings.json',
+  dry_run: true,
+  backup: null,
+  notes: [],
+  conflicts: [],
+  changes: [
+    ['env.ANTHROPIC_BASE_URL', 'http://127.0.0.1:3746'],
+    ['env.ANTHROPIC_AUTH_TOKEN', '(the local token)'],
+    ['env.CLAUDE_CODE_MAX_CONTEXT_TOKENS', '258400'],
+    ['env.CLAUDE_CODE_AUTO_COMPACT_WINDOW', '258400'],
+    ['env.ANTHROPIC_DEFAULT_OPUS_MODEL_NAME', 'GPT-6.1 Sol'],
+    ['modelPicker', 'GPT-5.5'],
+  ].map(([key, value]) => ({ key, value, what: 'added' })),
+};
+
+const setting = (key, about, documentation, fields = {}) => ({
+  key,
+  about,
+  documentation: `${documentation}\n\nDefault: …`,
+  kind: 'text',
+  choices: [],
+  value: null,
+  default: null,
+  source: { from: 'default' },
+  ...fields,
+});
+const settings = () => [
+  setting('server.listen', 'address Claude Code connects to', 'Where Claude Code connects: an address and a port. Port 0 takes a free one; `dragoman serve` prints it. An address that other machines can reach is refused unless `server.allow_remote` is true.', { value: '127.0.0.1:3746', default: '127.0.0.1:3746', source: { from: 'environment', name: 'DRAGOMAN_LISTEN' } }),
+  setting('server.allow_remote', 'may other machines connect', 'Set it to `true` if other machines may connect. Whoever can reach the address and knows the client token can use your account, and the connection is not encrypted.', { kind: 'switch', value: 'false', default: 'false' }),
+  setting('upstream.compression', 'compress large requests', 'Compress larger requests with zstd: `"auto"` (yes, except to this machine), `"on"` or `"off"`.', { value: 'auto', default: 'auto', choices: ['auto', 'on', 'off'] }),
+  setting('accounts.strategy', 'which account answers', 'Which of several accounts answers a session that has none yet. See [accounts.md](accounts.md).', { value: 'priority', default: 'priority', choices: ['priority', 'round-robin', 'most-room'] }),
+  setting('models.sonnet', 'model for Claude Sonnet', 'Answers for Claude Sonnet. Without a value: the first `terra` model, else the first of all.', { value: 'gpt-5.5-high', source: { from: 'file', path: '/home/you/.config/dragoman/config.toml', line: 4 } }),
+  setting('models.effort', 'effort that overrides the client’s', 'An effort that overrides what the client asks for. Without a value Dragoman does as the client asks.', { choices: ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] }),
+  setting('history.keep_days', 'days until usage rows are deleted', 'After how many days rows are deleted, from 1 to 3650.', { kind: 'number', value: '90', default: '90' }),
+  setting('log.level', 'least important line', 'The least important line that is still written.', { value: 'info', default: 'info', choices: ['error', 'warn', 'info', 'debug', 'trace'] }),
+];
+
+function usage(by, every, since) {
+  const step = every === 'hour' ? 3_600 : 86_400;
+  const keys = by === 'account' ? ['1f0c2a77', '9be41d03'] : by === 'model' ? ['gpt-6.1-sol', 'gpt-6.1-terra', 'gpt-6.1-luna'] : [null];
+  const points = [];
+  for (let start = since, n = 0; start <= now; start += step, n += 1)
+    for (const [at, key] of keys.entries()) {
+      const input = Math.round((900_000 / (at + 1)) * (1 + Math.sin(n * 1.3 + at)) * (n % 7 === 5 ? 0 : 1)) / (step === 3_600 ? 20 : 1);
+      if (input > 0)
+        points.push({ start, key, last: start + 60, requests: 20, failed: 0, cancelled: 0, input_tokens: Math.round(input), cached_tokens: Math.round(input * (0.6 + 0.2 * Math.sin(n))), cache_write_tokens: 0, output_tokens: Math.round(input / 40), searches: 0 });
+    }
+  return points;
+}
+
+function limitPoints(since) {
+  const points = [];
+  for (let at = since, n = 0; at < now; at += 5_400, n += 1) {
+    points.push({ read_at: at, account: '1f0c2a77', name: null, minutes: 300, used_percent: (n * 13) % 96, resets_at: at + 300 });
+    points.push({ read_at: at, account: '1f0c2a77', name: null, minutes: 10_080, used_percent: (n * 0.9) % 80, resets_at: at + 300 });
+  }
+  return points;
+}
+
+const checks = [
+  { name: 'Listener', outcome: 'good', seen: '127.0.0.1:3746 answers', todo: null, milliseconds: 3 },
+  { name: 'Account', outcome: 'good', seen: 'you@example.com, ChatGPT Plus', todo: null, milliseconds: 12 },
+  { name: 'Settings', outcome: 'odd', seen: 'DRAGOMAN_LISTN sets nothing', todo: 'Did you mean DRAGOMAN_LISTEN? Correct or remove it.', milliseconds: 1 },
+  { name: 'Clock', outcome: 'bad', seen: 'seven minutes fast', todo: 'Set the clock; logins are refused otherwise.', milliseconds: 220 },
+];
+
+/** Serves the page and the answers of a scene on a free port of this machine. */
+export async function serve(name = 'used') {
+  const state = { snapshot: scene(name), connected: name !== 'fresh', settings: settings() };
+  const watchers = new Set();
+  let hushed = false;
+  const publish = () => watchers.forEach((send) => send({ type: 'snapshot', snapshot: state.snapshot }));
+  const status = () => ({ file: plan.file, state: state.connected ? 'connected' : 'not_connected', changed: [] });
+
+  const routes = {
+    'GET /admin/claude-code': () => ({ status: status(), conflicts: [] }),
+    'POST /admin/claude-code': ({ body }) => {
+      if (!body.dry_run) state.connected = true;
+      return { ...plan, dry_run: Boolean(body.dry_run) };
+    },
+    'DELETE /admin/claude-code': () => {
+      state.connected = false;
+      return plan;
+    },
+    'PUT /admin/server': ({ body }) => {
+      state.snapshot = { ...state.snapshot, server: body.on ? { state: 'on', address: '127.0.0.1:3746' } : { state: 'off' } };
+      publish();
+      return state.snapshot.server;
+    },
+    'GET /admin/about': () => ({ version: '0.1.0', os: 'linux', arch: 'x86_64', licence: 'MIT', disclaimer: 'Dragoman is not made by, and has no connection with, Anthropic or OpenAI. It uses your own ChatGPT subscription through the interface that OpenAI’s Codex CLI uses. Whether that is allowed is between you and OpenAI.', config_file: '/home/you/.config/dragoman/config.toml', logs: '/home/you/.local/state/dragoman/logs', history: '/home/you/.local/state/dragoman/history.db', address: '127.0.0.1:3746' }),
+    'GET /admin/environment': () => ({ variables: [{ name: 'ANTHROPIC_AUTH_TOKEN', value: 'drg-secret' }], shells: [{ shell: 'bash', text: 'export ANTHROPIC_BASE_URL=http://127.0.0.1:3746\nexport ANTHROPIC_AUTH_TOKEN=drg-secret' }, { shell: 'fish', text: 'set -gx ANTHROPIC_BASE_URL http://127.0.0.1:3746' }] }),
+    'GET /admin/settings': () => state.settings,
+    'GET /admin/models': () => state.snapshot.models,
+    'GET /admin/usage': ({ query }) => (name === 'fresh' ? [] : usage(query.get('by'), query.get('every'), Number(query.get('since') ?? midnight))),
+    'GET /admin/usage/limits': ({ query }) => (name === 'fresh' ? [] : limitPoints(Number(query.get('since')))),
+    'POST /admin/logins': () => ({ id: 1, steps: [] }),
+  };
+  const streams = {
+    'GET /admin/events': (send) => {
+      send({ type: 'snapshot', snapshot: state.snapshot });
+      watchers.add(send);
+      return () => watchers.delete(send);
+    },
+    'POST /admin/doctor': (send, end) => {
+      checks.forEach(send);
+      end();
+    },
+    'POST /admin/prompt': (send, end) => {
+      const words = ['Hello', ' from', ' the', ' other', ' side.'];
+      send({ type: 'asked', model: 'gpt-6.1-sol' });
+      words.forEach((text, at) => setTimeout(() => send({ type: 'text', text }), 40 * at));
+      setTimeout(() => (send({ type: 'done', first_text_ms: 640, duration_ms: 1_240, tokens: { input: 1_812, cached: 0, cache_write: 0, output: 12 } }), end()), 40 * words.length);
+    },
+    'GET /admin/logins/1/steps': (send) => void send({ step: 'device_code', url: 'https://auth.example.com/codex/device', code: 'ABCD-12345', expires_at: now + 900 }),
+  };
+
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url, 'http://localhost');
+    const route = `${request.method} ${url.pathname}`;
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    const body = text ? JSON.parse(text) : {};
+    if (hushed && url.pathname.startsWith('/admin/')) return; // never answered
+    if (streams[route]) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const leave = streams[route]((value) => response.write(`data: ${JSON.stringify(value)}\n\n`), () => response.end());
+      request.on('close', () => {});
+      response.on('close', () => leave?.());
+      return;
+    }
+    const setKey = url.pathname.match(/^\/admin\/settings\/(.+)$/);
+    const answer = (status, value) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(value === undefined ? '' : JSON.stringify(value));
+    };
+    if (routes[route]) return answer(200, routes[route]({ body, query: url.searchParams }));
+    if (setKey) {
+      state.settings = state.settings.map((one) => (one.key === setKey[1] ? { ...one, value: request.method === 'PUT' ? body.value : one.default, source: request.method === 'PUT' ? { from: 'file', path: '/home/you/.config/dragoman/config.toml', line: 7 } : { from: 'default' } } : one));
+      return answer(200, state.settings.find(({ key }) => key === setKey[1]) ?? {});
+    }
+    if (url.pathname.startsWith('/admin/')) return answer(404, { error: { kind: 'not_found', message: `there is nothing at ${url.pathname}`, hint: null } });
+    const file = normalize(url.pathname === '/' ? '/index.html' : url.pathname);
+    try {
+      const content = await readFile(join(UI, file));
+      response.writeHead(200, { 'content-type': KINDS[extname(file)] ?? 'text/plain; charset=utf-8', 'content-security-policy': CSP, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
+      response.end(content);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  const address = `http://127.0.0.1:${server.address().port}/`;
+  return { address, hush: () => void (hushed = true), close: () => (server.closeAllConnections(), new Promise((closed) => server.close(closed))) };
+}
