@@ -26,7 +26,7 @@ use crate::identity::Identity;
 const QUIET: [u64; 5] = [1, 5, 20, 60, 300];
 /// A token that the issuer gave out this recently is used even if the calendar calls it old: then the calendar is wrong.
 const MINTED: Duration = Duration::from_secs(300);
-/// An account whose new token was refused is not asked again for this long.
+/// An account whose new token was refused is not renewed again for this long, and the others go first.
 const REFUSED: Duration = Duration::from_secs(60);
 
 /// One account.
@@ -374,9 +374,10 @@ impl Account {
         }
     }
 
-    /// Its refresh token is dead, but its access token still works for a while.
+    /// Its refresh token is dead, or the backend refused it a moment ago; but its access token is good for a while, so
+    /// that asking once more may do where there is no other account.
     pub(super) fn lingers(&self, credential: &Credential) -> bool {
-        self.refusal(credential).is_none() && !credential.is_expired(self.now())
+        !credential.is_expired(self.now())
     }
 
     /// It was refused a while ago. That may have been the backend's fault: it is worth another try.

@@ -106,7 +106,8 @@ impl Accounts {
                 Some(_) => {}
             }
         }
-        // Better one whose login ends in a moment than none, or than one at its limit.
+        // Better one whose login ends in a moment, or was refused a moment ago, than none, or than one at its limit: what
+        // the backend says now counts.
         if open.is_empty() {
             open = ending;
         }
