@@ -146,7 +146,7 @@ async fn a_changed_map_counts_for_the_next_request() {
     assert!(words.contains("models.sonnet"), "{words}");
     let models = good(&dragoman.admin("GET", "/admin/models").send().await);
     let sonnet =
-        models["families"].as_array().unwrap().iter().find(|family| family["family"] == "sonnet").unwrap();
+        models["families"].as_array().unwrap().iter().find(|family| family["asks"] == "sonnet").unwrap();
     assert_eq!(sonnet["model"], "gpt-5.5");
 }
 
