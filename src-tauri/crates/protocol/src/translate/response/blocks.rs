@@ -9,6 +9,8 @@ pub(super) struct Blocks {
     open: bool,
     /// Completed tool calls that went out.
     pub(super) calls_sent: usize,
+    /// Did a call begin that was cut before its end?
+    pub(super) half_a_call: bool,
     /// Their ids and arguments, as the model wrote them.
     pub(super) calls: Vec<(String, String)>,
     /// The stop sequence that was met: nothing goes out after it.

@@ -325,7 +325,8 @@ impl ResponsesToMessages {
         if through {
             return None;
         }
-        let found = self.queue.iter().position(|slot| slot.is(id, output_index));
+        // What changes its kind is another item.
+        let found = self.queue.iter().position(|slot| slot.is(id, output_index) && slot.kind == kind);
         Some(found.unwrap_or_else(|| {
             let held = kind == Kind::Message && self.answer.format.is_some();
             self.queue.push_back(Slot::new(id, output_index, kind, held));
@@ -454,7 +455,9 @@ impl ResponsesToMessages {
             self.expect = Expect::Findings;
             return;
         }
-        let reason = if self.blocks.calls_sent > 0 { StopReason::ToolUse } else { reason };
+        // Beside half a call, which a stream can't take back, no call may run (S16).
+        let calls = self.blocks.calls_sent > 0 && !self.blocks.half_a_call;
+        let reason = if calls { StopReason::ToolUse } else { reason };
         self.stop(reason, None, sink);
     }
 

@@ -58,7 +58,7 @@ enum Wait {
 pub(super) struct Slot {
     pub(super) id: String,
     pub(super) output_index: Option<u64>,
-    kind: Kind,
+    pub(super) kind: Kind,
     call_id: String,
     name: String,
     /// Decoded bytes received of each part.
@@ -541,6 +541,7 @@ impl Slot {
             }
             self.start_call(blocks, answer, sink);
             self.send_waiting(blocks, answer, sink);
+            blocks.half_a_call |= self.done && !self.whole;
             if self.done && self.whole {
                 blocks.calls_sent += 1;
                 let id = if self.call_id.is_empty() { &self.id } else { &self.call_id };
