@@ -32,7 +32,7 @@ pub struct Models {
 }
 
 /// One row of the map: who asks, who answers, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct Mapped {
     /// A family, a scenario, a name or a pattern.
     pub asks: String,
@@ -177,19 +177,7 @@ fn row(
                 problem,
             }
         }
-        Err(problem) => Mapped {
-            asks,
-            rule,
-            model: None,
-            pool: None,
-            effort: None,
-            default_effort: None,
-            tier: None,
-            window: None,
-            decider: None,
-            why: String::new(),
-            problem: Some(problem),
-        },
+        Err(problem) => Mapped { asks, rule, problem: Some(problem), ..Mapped::default() },
     }
 }
 

@@ -1,7 +1,8 @@
 //! The account's limits as the headers that Claude Code turns into its own usage notices (`gateway.md`; S68).
 //!
 //! Told is the fullest window of the account's own limits: in headers on an answer those of the account that gave it,
-//! and on a page that Claude Code's `/usage` asks for those of the one that answered last. Not here: a limit that is reached (`failure.rs`).
+//! and on a page that Claude Code's `/usage` asks for those of the one that answered last. Not here: a limit that is
+//! reached (`failure.rs`).
 
 use axum::Json;
 use axum::extract::State;

@@ -144,16 +144,8 @@ pub(crate) mod tests {
         };
         let mapped = |family: &str, model: Option<&str>| Mapped {
             asks: family.to_owned(),
-            rule: None,
             model: model.map(str::to_owned),
-            pool: None,
-            effort: None,
-            default_effort: None,
-            tier: None,
-            window: None,
-            decider: None,
-            why: String::new(),
-            problem: None,
+            ..Mapped::default()
         };
         Models {
             source: Source::Live,

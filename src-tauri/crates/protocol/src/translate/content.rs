@@ -427,3 +427,30 @@ fn strip_billing<'a>(text: &JsonStr<'a>) -> Option<JsonStr<'a>> {
     let rest = whole.split_once('\n').map_or("", |(_, rest)| rest);
     (!rest.trim().is_empty()).then(|| JsonStr::from(rest.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasoning_goes_back_to_whoever_made_it_unless_the_backend_refused_it() {
+        let envelope = |model: &'static str, account: &'static str| Envelope {
+            model: model.into(),
+            account: account.into(),
+            item_id: "rs_1".into(),
+            encrypted_content: "sealed".into(),
+        };
+        let sealed = envelope("m", "a").seal();
+        let refused = StaleReasoning::from_iter(Envelope::checksum_of(&sealed));
+        assert_eq!(refused.len(), 1);
+        let none = StaleReasoning::new();
+        let reader =
+            |stale, reasoning| Reader { model: "m", account: "a", reasoning, stale, dialect: Dialect::Lite };
+        assert!(reader(&none, true).open(&sealed).is_ok());
+        assert!(reader(&refused, true).open(&sealed).is_err());
+        assert!(reader(&none, false).open(&sealed).is_err());
+        for other in [envelope("n", "a"), envelope("m", "b")] {
+            assert!(reader(&none, true).open(&other.seal()).is_err());
+        }
+    }
+}

@@ -325,8 +325,7 @@ impl ResponsesToMessages {
         if through {
             return None;
         }
-        // What changes its kind is another item.
-        let found = self.queue.iter().position(|slot| slot.is(id, output_index) && slot.kind == kind);
+        let found = self.queue.iter().position(|slot| slot.is(id, output_index, kind));
         Some(found.unwrap_or_else(|| {
             let held = kind == Kind::Message && self.answer.format.is_some();
             self.queue.push_back(Slot::new(id, output_index, kind, held));

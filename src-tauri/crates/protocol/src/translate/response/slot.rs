@@ -58,7 +58,7 @@ enum Wait {
 pub(super) struct Slot {
     pub(super) id: String,
     pub(super) output_index: Option<u64>,
-    pub(super) kind: Kind,
+    kind: Kind,
     call_id: String,
     name: String,
     /// Decoded bytes received of each part.
@@ -149,13 +149,14 @@ impl Slot {
         Ok(())
     }
 
-    /// Is this the item an event speaks of? The id decides where both have one.
-    pub(super) fn is(&self, id: &str, output_index: Option<u64>) -> bool {
-        if id.is_empty() || self.id.is_empty() {
+    /// Is this the item an event speaks of? The id decides where both have one. What changes its kind is another item.
+    pub(super) fn is(&self, id: &str, output_index: Option<u64>, kind: Kind) -> bool {
+        let is_named = if id.is_empty() || self.id.is_empty() {
             output_index.is_some() && self.output_index == output_index
         } else {
             self.id == id
-        }
+        };
+        is_named && self.kind == kind
     }
 
     /// Takes over what an item says about itself.
