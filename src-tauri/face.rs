@@ -72,7 +72,7 @@ impl Face {
             }
             _ if running > 0 => face(Sign::Working, format!("Working · {}", requests(running))),
             Some(window) if window.used_percent >= 80.0 => {
-                let name = length(window.minutes);
+                let name = window.length();
                 let line = format!("{name} limit {:.0} %{}", window.used_percent, resets(window, now, false));
                 face(Sign::Near, line)
             }
@@ -99,16 +99,6 @@ fn fullest<'a>(windows: &'a [LimitWindow], now: &Zoned) -> Option<&'a LimitWindo
 
 fn requests(count: u64) -> String {
     if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
-}
-
-/// `5-hour`, `weekly`: the names that the Codex CLI uses too.
-fn length(minutes: u64) -> String {
-    match minutes {
-        10_080 => "weekly".to_owned(),
-        1_440 => "daily".to_owned(),
-        minutes if minutes % 60 == 0 => format!("{}-hour", minutes / 60),
-        minutes => format!("{minutes}-minute"),
-    }
 }
 
 /// ` · resets 16:10 (in 1 h 12 min)`; with the day's name if it is not today.

@@ -15,6 +15,7 @@ mod history;
 mod log_lines;
 mod logging;
 mod models;
+mod newest;
 mod notices;
 pub mod paths;
 mod recent;

@@ -1,18 +1,18 @@
 //! The newest lines of the log, in memory: what the admin API shows of it. The same events as in the file, by the same
 //! rule of what is logged at all; bounded in number and length.
 
-use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use ts_rs::TS;
 use utoipa::ToSchema;
+
+use crate::newest::{Follower, Newest};
 
 /// So many lines are kept.
 const LINES: usize = 2000;
@@ -66,63 +66,43 @@ impl From<Level> for LogLevel {
 
 /// The newest lines. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
-pub(crate) struct LogLines {
-    kept: Arc<Mutex<Kept>>,
-    told: broadcast::Sender<LogLine>,
-}
+pub(crate) struct LogLines(Arc<Mutex<Kept>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
     last: u64,
-    lines: VecDeque<LogLine>,
-}
-
-/// Lines as they come.
-#[derive(Debug)]
-pub(crate) struct Follower(broadcast::Receiver<LogLine>);
-
-impl Follower {
-    /// The next one. Those that came too fast are left out; their numbers are missing.
-    pub(crate) async fn next(&mut self) -> Option<LogLine> {
-        loop {
-            match self.0.recv().await {
-                Ok(line) => return Some(line),
-                Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return None,
-            }
-        }
-    }
+    lines: Newest<LogLine>,
 }
 
 impl Default for LogLines {
     fn default() -> Self {
-        Self { kept: Arc::default(), told: broadcast::Sender::new(WAITING) }
+        Self(Arc::new(Mutex::new(Kept { last: 0, lines: Newest::new(LINES, WAITING) })))
     }
 }
 
 impl LogLines {
-    /// Those that are kept, oldest first.
-    pub(crate) fn all(&self) -> Vec<LogLine> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).lines.iter().cloned().collect()
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those that are kept, and every later one exactly once.
-    pub(crate) fn follow(&self) -> (Vec<LogLine>, Follower) {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        (kept.lines.iter().cloned().collect(), Follower(self.told.subscribe()))
+    /// Those that are kept, oldest first.
+    pub(crate) fn all(&self) -> Vec<LogLine> {
+        self.kept().lines.iter().cloned().collect()
+    }
+
+    /// Those that are kept, and every later one exactly once. Those that come too fast are left out; their numbers are
+    /// missing.
+    pub(crate) fn follow(&self) -> (Vec<LogLine>, Follower<LogLine>) {
+        let kept = self.kept();
+        (kept.lines.iter().cloned().collect(), kept.lines.follow())
     }
 
     fn add(&self, level: LogLevel, target: &str, text: String) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
         kept.last += 1;
         let at = Timestamp::now().as_millisecond();
         let line = LogLine { number: kept.last, at, level, target: target.to_owned(), text };
-        if kept.lines.len() >= LINES {
-            kept.lines.pop_front();
-        }
-        kept.lines.push_back(line.clone());
-        // Under the lock, so that a follower misses none and gets none twice. Nobody may be listening.
-        let _ = self.told.send(line);
+        kept.lines.push(line);
     }
 }
 

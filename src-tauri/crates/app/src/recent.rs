@@ -1,17 +1,18 @@
 //! The newest requests that have ended, in memory: numbers, names and notes, no content. The usage history keeps sums of
 //! them on the disk.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dragoman_protocol::route::Effort;
 use dragoman_protocol::translate::Note;
 use dragoman_proxy::{Finished, Witness};
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::broadcast;
 use ts_rs::TS;
 use utoipa::ToSchema;
+
+use crate::newest::{Follower, Newest};
 
 /// So many are kept.
 const KEPT: usize = 200;
@@ -94,14 +95,11 @@ impl From<&Finished> for Exchange {
 
 /// The newest ones. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
-pub(crate) struct Recent {
-    kept: Arc<Mutex<Kept>>,
-    told: broadcast::Sender<Exchange>,
-}
+pub(crate) struct Recent(Arc<Mutex<Kept>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
-    exchanges: VecDeque<Exchange>,
+    exchanges: Newest<Exchange>,
     /// Since the start, by model and status. There are a few of each.
     sums: BTreeMap<(String, u16), Sums>,
 }
@@ -118,11 +116,16 @@ pub(crate) struct Sums {
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { kept: Arc::default(), told: broadcast::Sender::new(WAITING) }
+        let exchanges = Newest::new(KEPT, WAITING);
+        Self(Arc::new(Mutex::new(Kept { exchanges, sums: BTreeMap::new() })))
     }
 }
 
 impl Recent {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Keeps every request that the proxy tells of.
     pub(crate) fn witness(&self) -> Witness {
         let recent = self.clone();
@@ -131,22 +134,21 @@ impl Recent {
 
     /// Newest first.
     pub(crate) fn all(&self) -> Vec<Exchange> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.exchanges.iter().rev().cloned().collect()
+        self.kept().exchanges.iter().rev().cloned().collect()
     }
 
     /// What was used since the start, by model and status.
     pub(crate) fn sums(&self) -> BTreeMap<(String, u16), Sums> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).sums.clone()
+        self.kept().sums.clone()
     }
 
     /// Those that end from now on. Of those that come too fast, the oldest are left out.
-    pub(crate) fn follow(&self) -> broadcast::Receiver<Exchange> {
-        self.told.subscribe()
+    pub(crate) fn follow(&self) -> Follower<Exchange> {
+        self.kept().exchanges.follow()
     }
 
     fn add(&self, exchange: Exchange) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
         let sums = kept.sums.entry((exchange.upstream_model.clone(), exchange.status)).or_default();
         sums.requests += 1;
         sums.milliseconds += exchange.duration_ms;
@@ -155,11 +157,6 @@ impl Recent {
             sums.cached += tokens.cached;
             sums.output += tokens.output;
         }
-        if kept.exchanges.len() >= KEPT {
-            kept.exchanges.pop_front();
-        }
-        kept.exchanges.push_back(exchange.clone());
-        // Nobody may be listening.
-        let _ = self.told.send(exchange);
+        kept.exchanges.push(exchange);
     }
 }

@@ -3,7 +3,7 @@
 use dragoman::{Credits, LimitWindow, Limits, ReachedLimit};
 use jiff::{Timestamp, Zoned};
 
-use crate::words::{duration, table, window};
+use crate::words::{duration, table};
 
 /// How many cells a bar has.
 const CELLS: usize = 20;
@@ -59,7 +59,7 @@ fn row(read: &LimitWindow, current: &LimitWindow, bars: Bars, now: &Zoned) -> [S
     let name = read.name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
     let percent = current.used_percent;
     [
-        format!("{name}{}", window(read.minutes)),
+        format!("{name}{}", read.length()),
         bars.draw(percent),
         // 100 % is said of a limit that is reached, and of no other.
         format!("{:>3.0} %", if percent < 100.0 { percent.min(99.0) } else { percent }),

@@ -58,37 +58,24 @@ pub(crate) fn duration(seconds: i64) -> String {
     }
 }
 
-/// What people call a window of limits.
-pub(crate) fn window(minutes: u64) -> String {
-    match minutes {
-        10_080 => "weekly".to_owned(),
-        1_440 => "daily".to_owned(),
-        minutes if minutes > 1_440 && minutes.is_multiple_of(1_440) => format!("{}-day", minutes / 1_440),
-        minutes if minutes >= 60 && minutes.is_multiple_of(60) => format!("{}-hour", minutes / 60),
-        minutes => format!("{minutes}-minute"),
-    }
-}
-
 /// Columns, padded; two spaces between them, none at the end of a line.
 pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    lined_up(rows, |_| false)
 }
 
 /// As [`table`], with every column but the first at the right: for numbers.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    lined_up(rows, |column| column > 0)
+}
+
+fn lined_up<const N: usize>(rows: &[[String; N]], at_the_right: fn(usize) -> bool) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
+    let cell = |(column, cell): (usize, &String)| match widths[column] {
+        width if at_the_right(column) => format!("{cell:>width$}"),
+        width => format!("{cell:<width$}"),
+    };
     let line = |row: &[String; N]| {
-        let cell = |(column, cell): (usize, &String)| match column {
-            0 => format!("{cell:<width$}", width = widths[0]),
-            column => format!("{cell:>width$}", width = widths[column]),
-        };
         row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -108,7 +95,6 @@ mod tests {
             [-5, 59, 60, 3_600, 4_320, 90_000, 172_800].map(duration),
             ["0 s", "59 s", "1 min", "1 h", "1 h 12 min", "1 d 1 h", "2 d"]
         );
-        assert_eq!([300, 10_080, 1_440, 90].map(window), ["5-hour", "weekly", "daily", "90-minute"]);
     }
 
     #[test]

@@ -48,6 +48,19 @@ pub struct LimitWindow {
     pub resets_at: Option<i64>,
 }
 
+impl LimitWindow {
+    /// What people call it: `5-hour`, `weekly`. The Codex CLI says the same.
+    pub fn length(&self) -> String {
+        match self.minutes {
+            10_080 => "weekly".to_owned(),
+            1_440 => "daily".to_owned(),
+            minutes if minutes > 1_440 && minutes.is_multiple_of(1_440) => format!("{}-day", minutes / 1_440),
+            minutes if minutes >= 60 && minutes.is_multiple_of(60) => format!("{}-hour", minutes / 60),
+            minutes => format!("{minutes}-minute"),
+        }
+    }
+}
+
 /// Credits of the account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS, ToSchema)]
 pub struct Credits {

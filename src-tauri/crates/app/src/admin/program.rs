@@ -9,7 +9,6 @@ use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use ts_rs::TS;
 use utoipa::ToSchema;
@@ -123,14 +122,8 @@ async fn events(State(app): State<App>) -> Response {
         Some((AdminEvent::Notice { notice }, notices))
     });
     let exchanges = stream::unfold(app.recent().follow(), |mut ended| async move {
-        loop {
-            match ended.recv().await {
-                Ok(exchange) => return Some((AdminEvent::Exchange { exchange }, ended)),
-                // Whoever is so slow asks for the list.
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return None,
-            }
-        }
+        let exchange = ended.next().await?;
+        Some((AdminEvent::Exchange { exchange }, ended))
     });
     answer::stream(&app, stream::select(pictures, stream::select(notices, exchanges)))
 }

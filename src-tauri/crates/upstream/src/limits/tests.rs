@@ -396,3 +396,10 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Readings>(&text).unwrap(), all, "as it is kept on the disk");
     }
 }
+
+#[test]
+fn a_window_is_called_by_its_length() {
+    let length = |minutes| LimitWindow { name: None, minutes, used_percent: 0.0, resets_at: None }.length();
+    assert_eq!([300, 10_080, 1_440, 90].map(length), ["5-hour", "weekly", "daily", "90-minute"]);
+    assert_eq!(length(43_200), "30-day");
+}
