@@ -204,9 +204,7 @@ impl Row {
     fn of(finished: &Finished, ended_at: i64) -> Self {
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let tokens = finished.usage.map(|usage| Tokens {
-            input: number(
-                usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
-            ),
+            input: number(usage.all_input()),
             cached: number(usage.cache_read_input_tokens),
             cache_write: number(usage.cache_creation_input_tokens),
             output: number(usage.output_tokens),

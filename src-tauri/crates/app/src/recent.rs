@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use dragoman_protocol::anthropic::event::Usage;
 use dragoman_protocol::route::Effort;
 use dragoman_protocol::translate::Note;
 use dragoman_proxy::{Finished, Witness};
@@ -65,14 +66,15 @@ pub struct Tokens {
     pub output: u64,
 }
 
+impl From<Usage> for Tokens {
+    fn from(usage: Usage) -> Self {
+        Self { input: usage.all_input(), cached: usage.cache_read_input_tokens, output: usage.output_tokens }
+    }
+}
+
 impl From<&Finished> for Exchange {
     fn from(finished: &Finished) -> Self {
         let Finished { request_id, model, upstream_model, client, session, account, .. } = finished.clone();
-        let tokens = finished.usage.map(|usage| Tokens {
-            input: usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
-            cached: usage.cache_read_input_tokens,
-            output: usage.output_tokens,
-        });
         Self {
             id: request_id,
             ended_at: Timestamp::now().as_millisecond(),
@@ -86,7 +88,7 @@ impl From<&Finished> for Exchange {
             error: finished.error.map(str::to_owned),
             first_output_ms: finished.first_output_ms,
             duration_ms: finished.duration_ms,
-            tokens,
+            tokens: finished.usage.map(Tokens::from),
             notes: finished.notes.clone(),
             notes_in_all: finished.notes_in_all,
         }

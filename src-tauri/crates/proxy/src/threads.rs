@@ -176,8 +176,7 @@ impl Threads {
     pub(crate) fn answered(&self, thread: &str, alone: u64, usage: Usage) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = known.get_mut(thread) {
-            let input =
-                usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
+            let input = usage.all_input();
             if input > 0 {
                 thread.last = Some((input, alone));
             }

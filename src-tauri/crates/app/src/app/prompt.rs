@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use dragoman_protocol::anthropic::event::Usage;
 use dragoman_protocol::sse::Decoder;
 use dragoman_upstream::AccountProblem;
 use serde::{Deserialize, Serialize};
@@ -84,18 +85,6 @@ struct Delta {
 }
 
 #[derive(Deserialize)]
-struct Usage {
-    #[serde(default)]
-    input_tokens: u64,
-    #[serde(default)]
-    cache_read_input_tokens: u64,
-    #[serde(default)]
-    cache_creation_input_tokens: u64,
-    #[serde(default)]
-    output_tokens: u64,
-}
-
-#[derive(Deserialize)]
 struct Told {
     message: String,
 }
@@ -129,7 +118,7 @@ impl App {
         tell(PromptEvent::Asked { model: answer.model.clone() });
         let passed = || u64::try_from(begun.elapsed().unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
         let (mut decoder, mut first_text_ms) = (Decoder::default(), None);
-        let mut tokens = Tokens { input: 0, cached: 0, output: 0 };
+        let mut tokens = Tokens::from(Usage::default());
         while let Some(chunk) = answer.next().await {
             decoder.push(&chunk);
             while let Some(frame) = decoder.next_frame() {
@@ -139,15 +128,7 @@ impl App {
                         tell(PromptEvent::Text { text });
                     }
                     Event::ContentBlockDelta { .. } | Event::Other => {}
-                    Event::MessageDelta { usage } => {
-                        tokens = Tokens {
-                            input: usage.input_tokens
-                                + usage.cache_read_input_tokens
-                                + usage.cache_creation_input_tokens,
-                            cached: usage.cache_read_input_tokens,
-                            output: usage.output_tokens,
-                        };
-                    }
+                    Event::MessageDelta { usage } => tokens = usage.into(),
                     Event::MessageStop => {
                         tell(PromptEvent::Done { first_text_ms, duration_ms: passed(), tokens });
                         return Ok(());

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::json::JsonStr;
@@ -309,7 +309,8 @@ pub enum StopReason {
 }
 
 /// Tokens, Anthropic's way: `input_tokens` without what the cache did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Usage {
     /// Fresh input.
     pub input_tokens: u64,
@@ -325,13 +326,19 @@ pub struct Usage {
 }
 
 /// What was done for the client beside the model's own work.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ServerToolUse {
     /// Searches that were made (S25).
     pub web_search_requests: u64,
 }
 
 impl Usage {
+    /// All that was read, whatever the cache did.
+    pub fn all_input(&self) -> u64 {
+        self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens
+    }
+
     /// The sum of two responses that make one answer. Searches are counted elsewhere.
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
