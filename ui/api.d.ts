@@ -377,6 +377,10 @@ model: string,
  */
 upstream_model: string, 
 /**
+ * Which rule of the model map decided that.
+ */
+decider: Decider, 
+/**
  * The effort that was sent.
  */
 effort: Effort | null, 

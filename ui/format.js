@@ -5,6 +5,7 @@ import { units } from './strings.js';
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const clockWithSeconds = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'short', hour: '2-digit', minute: '2-digit' });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
@@ -31,6 +32,9 @@ export function time(at, now = Date.now() / 1_000) {
   if (there.toDateString() === here.toDateString()) return clock.format(there);
   return (Math.abs(at - now) < 6 * 86_400 ? weekday : dayAndTime).format(there);
 }
+
+/** With seconds, for lists of things that happened today. @param {number} milliseconds since 1970 */
+export const moment = (milliseconds) => clockWithSeconds.format(new Date(milliseconds));
 
 /** @param {number} at unix seconds */
 export const date = (at) => day.format(new Date(at * 1_000));

@@ -7,7 +7,9 @@ import { Icon, Sign } from './parts/icons.js';
 import { Note, useKeys } from './parts/layout.js';
 import { About } from './pages/about.js';
 import { Accounts } from './pages/accounts.js';
+import { Activity } from './pages/activity.js';
 import { FirstRun, remaining, useSkipped } from './pages/first_run.js';
+import { Logs } from './pages/logs.js';
 import { Models } from './pages/models.js';
 import { Overview } from './pages/overview.js';
 import { dress, Settings } from './pages/settings.js';
@@ -17,18 +19,18 @@ import { text } from './strings.js';
 import { html, render, useEffect, useRef, useState } from './vendor/ui.js';
 
 const words = text.shell;
-const pages = /** @type {const} */ (['overview', 'accounts', 'models', 'usage', 'settings']);
-const foot = /** @type {const} */ (['about']);
+const pages = /** @type {const} */ (['overview', 'accounts', 'models', 'activity', 'usage', 'settings']);
+const foot = /** @type {const} */ (['logs', 'about']);
 /** @typedef {(typeof pages)[number] | (typeof foot)[number]} Name */
 
-/** The page, from the address. @returns {Name} */
+/** The page, and of what it shows one thing, from the address. @returns {[Name, string | undefined]} */
 function place() {
-  const name = location.hash.replace(/^#\/?/, '');
-  return [...pages, ...foot].find((page) => page === name) ?? 'overview';
+  const [name, id] = location.hash.replace(/^#\/?/, '').split('/');
+  return [[...pages, ...foot].find((page) => page === name) ?? 'overview', id && decodeURIComponent(id)];
 }
 
 function Shell() {
-  const [name, setPlace] = useState(place);
+  const [[name, id], setPlace] = useState(place);
   const stage = useRef(/** @type {HTMLElement | null} */ (null));
   const moved = useRef(false);
   useEffect(() => {
@@ -45,7 +47,7 @@ function Shell() {
     if (!moved.current) return;
     stage.current?.scrollTo(0, 0);
     /** @type {HTMLElement | null | undefined} */ (stage.current?.querySelector('h1'))?.focus({ preventScroll: true });
-  }, [name]);
+  }, [name, id]);
   useKeys(keys);
   return html`<div class="shell">
     <header class="rail">
@@ -55,7 +57,7 @@ function Shell() {
     </header>
     <main class="stage" ref=${stage} data-page=${name}>
       <${Banners} />
-      <${View} name=${name} />
+      <${View} name=${name} id=${id} />
     </main>
     <${Toast} />
   </div>`;
@@ -108,8 +110,8 @@ function Banners() {
 /** A message as a sentence of a text. @param {string} message */
 const sentence = (message) => message.charAt(0).toUpperCase() + message.slice(1) + (/[.!?]$/.test(message) ? '' : '.');
 
-/** @param {{ name: Name }} props */
-function View({ name }) {
+/** @param {{ name: Name, id: string | undefined }} props */
+function View({ name, id }) {
   const snapshot = useStore((state) => state.snapshot);
   const setUp = useStore((state) => state.setUp);
   const [skipped] = useSkipped();
@@ -124,10 +126,14 @@ function View({ name }) {
       return html`<${Accounts} />`;
     case 'models':
       return html`<${Models} />`;
+    case 'activity':
+      return html`<${Activity} id=${id} />`;
     case 'usage':
       return html`<${Usage} />`;
     case 'settings':
       return html`<${Settings} />`;
+    case 'logs':
+      return html`<${Logs} />`;
     case 'about':
       return html`<${About} />`;
   }

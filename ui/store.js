@@ -9,11 +9,14 @@ import { useEffect, useRef, useState } from './vendor/ui.js';
 /** @typedef {import('./api.d.ts').Snapshot} Snapshot */
 /** @typedef {{ words: string, undo?: () => Promise<unknown> }} Toast */
 /** @typedef {import('./api.d.ts').SetUpStatus} SetUpStatus */
+/** @typedef {import('./api.d.ts').Exchange} Exchange */
 /** @typedef {{ snapshot: Snapshot | null, setUp: SetUpStatus | null, live: boolean, lost: Trouble | null,
- *   notice: string | null, toast: Toast | null }} State */
+ *   notice: string | null, toast: Toast | null, ended: Exchange[] }} State `ended`: requests, since we are told, newest first */
 
 const REMEMBERED = 'dragoman.snapshot';
 const SET_UP = 'dragoman.set-up';
+/** So many requests are kept, as in the program. */
+const EXCHANGES = 200;
 
 /** @type {State} */
 let state = {
@@ -23,6 +26,7 @@ let state = {
   lost: null,
   notice: null,
   toast: null,
+  ended: [],
 };
 /** @type {Set<() => void>} */
 const watchers = new Set();
@@ -74,7 +78,10 @@ function remember(key, value) {
 
 /** @param {Snapshot} snapshot */
 function take(snapshot) {
-  if (!state.live) readSetUp();
+  if (!state.live) {
+    readSetUp();
+    change({ ended: [] }); // it may be another program than before
+  }
   change({ snapshot, live: true, lost: null });
   remember(REMEMBERED, snapshot);
 }
@@ -96,9 +103,10 @@ export async function follow() {
   backend.notice().then((notice) => change({ notice }));
   for (let pause = 500; ; pause = Math.min(pause * 2, 8_000)) {
     try {
-      await api.watch((snapshot) => {
+      await api.watch((event) => {
         pause = 500;
-        take(snapshot);
+        if (event.type === 'snapshot') take(event.snapshot);
+        if (event.type === 'exchange') change({ ended: [event.exchange, ...state.ended].slice(0, EXCHANGES) });
       }, new AbortController().signal);
       change({ live: false });
     } catch (error) {
@@ -195,6 +203,16 @@ export function useAsked(name, ask, when = []) {
 
 /** All settings, with a way to ask again. */
 export const useSettings = () => useAsked('settings', api.settings.list);
+
+/** The requests that have ended, newest first: those that there were, and each when it ends. */
+export function useExchanges() {
+  const ended = useStore((state) => state.ended);
+  const live = useStore((state) => state.live);
+  const list = useAsked('activity', api.activity.list, [live]);
+  const told = new Set(ended.map(({ id }) => id));
+  const before = list.value?.filter(({ id }) => !told.has(id));
+  return { ...list, value: before && [...ended, ...before].slice(0, EXCHANGES) };
+}
 
 /** Seconds since 1970, drawn anew every so many seconds. @param {number} every */
 export function useNow(every = 20) {

@@ -41,8 +41,10 @@ export const text = {
     overview: 'Overview',
     accounts: 'Accounts',
     models: 'Models',
+    activity: 'Activity',
     usage: 'Usage',
     settings: 'Settings',
+    logs: 'Logs',
     about: 'About',
     lost: 'Dragoman does not answer, so this page may be out of date. If it was quit, start it again; this page follows by itself.',
   },
@@ -62,7 +64,7 @@ export const text = {
     advice: 'Put this right and start Dragoman again. Closing this window quits.',
     offline: 'Dragoman does not answer. If it was quit, start it again, then try once more.',
     signedOut: 'This browser is not signed in to Dragoman any more. Run `dragoman open` for a new link.',
-    unreadable: (/** @type {number} */ status) => `Dragoman could not do that (status ${status}). The log says more.`,
+    unreadable: (/** @type {number} */ status) => `Dragoman could not do that (status ${status}). See Logs for more.`,
   },
 
   notice: /** @type {Record<string, string>} */ ({
@@ -115,6 +117,8 @@ export const text = {
     requests: (/** @type {number} */ n) => several(n, 'request', 'requests'),
     hours: (/** @type {string} */ most, /** @type {string} */ at) => `Tokens per hour; the most, ${most}, in the hour from ${at}`,
     noHours: 'Tokens per hour; none yet today',
+    lastProblem: 'Last problem',
+    show: 'Show',
     hints: 'Good to know',
   },
 
@@ -307,6 +311,78 @@ export const text = {
     isDefault: (/** @type {string} */ effort) => `${effort} (default)`,
   },
 
+  activity: {
+    title: 'Activity',
+    filter: 'Filter requests',
+    requests: 'Requests',
+    count: (/** @type {number} */ running, /** @type {number} */ kept) =>
+      [running > 0 ? `${running} running` : '', kept > 0 ? `the last ${kept}` : ''].filter(Boolean).join(' · '),
+    time: 'ended · client',
+    models: 'asked → answered · rule',
+    tokens: 'tokens',
+    times: 'time taken',
+    status: 'result · notes',
+    awaiting: 'Reading the list …',
+    empty: 'Nothing yet',
+    emptyAbout: 'Each request of Claude Code appears here when it has ended: who asked, which model answered and why, tokens and times. Start “claude” and ask something.',
+    nothingFound: 'No request matches',
+    nothingFoundAbout: 'The filter looks at client, session, models, rule, result and id.',
+    someone: 'unknown client',
+    inOut: (/** @type {string} */ into, /** @type {string} */ out) => `${into} in · ${out} out`,
+    cached: (/** @type {string} */ n) => `${n} cached`,
+    tokensInAll: 'Tokens',
+    tokensLong: (/** @type {string} */ into, /** @type {string} */ cached, /** @type {string} */ out) => `${into} in, ${cached} of them cached, ${out} out`,
+    first: (/** @type {string} */ took) => `first ${took}`,
+    notes: (/** @type {number} */ n) => `${n} ${several(n, 'note', 'notes')}`,
+    left: 'client left',
+    ok: 'answered ✓',
+    failed: (/** @type {string} */ kind, /** @type {number} */ status) => failures[kind]?.[0] ?? `failed (${kind || status})`,
+    todo: (/** @type {string} */ kind) => failures[kind]?.[1] ?? 'See Logs for more.',
+    /** Which rule of the model map decided. @param {import('./api.d.ts').Decider} decider */
+    decided: (decider) => {
+      switch (decider.kind) {
+        case 'name':
+        case 'pattern':
+          return `models.names "${decider.of}"`;
+        case 'scenario':
+        case 'family':
+          return `models.${decider.of}`;
+        case 'default':
+          return 'models.default';
+        case 'model':
+          return 'the model’s own name';
+        case 'codex':
+          return 'the Codex CLI’s model';
+        case 'catalog':
+          return 'the catalog’s order';
+        case 'passthrough':
+          return 'models.mode';
+      }
+    },
+    back: 'All requests',
+    detail: 'Request',
+    at: 'Ended',
+    result: 'Result',
+    client: 'Client',
+    asked: 'Asked for',
+    answered: 'Answered by',
+    rule: 'Decided by',
+    firstOutput: 'First output',
+    duration: 'In all',
+    changed: 'What was changed on the way',
+    firstOf: (/** @type {number} */ shown, /** @type {number} */ all) => `the first ${shown} of ${all}`,
+    unchanged: 'Nothing was lost',
+    unchangedAbout: 'Everything of this request has a counterpart on the other side.',
+    /** @type {Record<import('./api.d.ts').What, string>} */
+    what: {
+      dropped: 'Left out',
+      described: 'Told in words',
+      renamed: 'Renamed',
+      repaired: 'Filled in',
+      adjusted: 'Asked in another way',
+    },
+  },
+
   usage: {
     title: 'Usage',
     range: 'Range',
@@ -344,6 +420,24 @@ export const text = {
     deleted: 'The usage history was deleted.',
   },
 
+  logs: {
+    title: 'Logs',
+    filter: 'Filter lines',
+    level: 'Least important line',
+    /** @type {Record<import('./api.d.ts').LogLevel, string>} */
+    levels: { error: 'errors', warn: 'and warnings', info: 'and information', debug: 'and details', trace: 'everything' },
+    pause: 'Pause',
+    goOn: (/** @type {number} */ waiting) => (waiting > 0 ? `Go on · ${waiting} new` : 'Go on'),
+    copy: 'Copy lines',
+    awaiting: 'Reading the log …',
+    empty: 'No lines yet',
+    emptyAbout: 'What Dragoman does appears here as it happens.',
+    nothingFound: 'No line matches',
+    nothingFoundAbout: 'Change the filter, or show less important lines too.',
+    ended: 'Dragoman has ended this log. If it was quit, start it again.',
+    about: 'Logs never hold prompts, answers or tokens. “How much is logged” in Settings says what is written at all.',
+  },
+
   settings,
 
   about: {
@@ -367,4 +461,18 @@ export const text = {
       ['uPlot', 'MIT licence', 'uplot.LICENSE'],
     ]),
   },
+};
+
+/** What an error means to a person, and what to do; by Anthropic’s word for it. @type {Record<string, [words: string, todo: string]>} */
+const failures = {
+  overloaded_error: ['overloaded', 'The backend had no room. Claude Code tries again by itself.'],
+  rate_limit_error: ['limit reached', 'Wait for the reset, or use another account.'],
+  authentication_error: ['not signed in', 'Sign in again under Accounts.'],
+  permission_error: ['not allowed', 'This account may not do that.'],
+  billing_error: ['not in this plan', 'The plan or its credits do not cover this.'],
+  invalid_request_error: ['refused', 'The backend did not take the request. See Logs for more.'],
+  not_found_error: ['no such model', 'See Models for what there is.'],
+  request_too_large: ['too large', 'Settings say how large a request may be.'],
+  timeout_error: ['no answer in time', 'Try again.'],
+  api_error: ['backend failed', 'Try again. See Logs for more.'],
 };

@@ -4,7 +4,6 @@
 import { backend } from './backend.js';
 
 /**
- * @typedef {import('./api.d.ts').Snapshot} Snapshot
  * @typedef {import('./api.d.ts').LoginWay} LoginWay
  * @typedef {import('./api.d.ts').LoginStep} LoginStep
  */
@@ -29,9 +28,8 @@ function query(fields) {
 const id = encodeURIComponent;
 
 export const api = {
-  /** The picture of the program now and whenever it changes. @param {(snapshot: Snapshot) => void} tell @param {AbortSignal} signal */
-  watch: (tell, signal) =>
-    stream('GET', '/admin/events', undefined, (event) => event.type === 'snapshot' && tell(event.snapshot), signal),
+  /** The picture of the program now and whenever it changes, and what happens. @param {(event: import('./api.d.ts').AdminEvent) => void} tell @param {AbortSignal} signal */
+  watch: (tell, signal) => stream('GET', '/admin/events', undefined, tell, signal),
 
   /** @param {boolean} on */
   setServer: (on) => put('/server', { on }),
@@ -110,4 +108,14 @@ export const api = {
    * @param {string} text @param {string | null} model @param {(event: import('./api.d.ts').PromptEvent) => void} tell @param {AbortSignal} signal
    */
   ask: (text, model, tell, signal) => stream('POST', '/admin/prompt', model === null ? { text } : { text, model }, tell, signal),
+
+  activity: {
+    /** The last requests that ended, newest first; later ones come with the events. @param {AbortSignal} signal @returns {Promise<import('./api.d.ts').Exchange[]>} */
+    list: (signal) => get('/activity', signal),
+    /** @param {string} request @param {AbortSignal} signal @returns {Promise<import('./api.d.ts').Exchange>} */
+    one: (request, signal) => get(`/activity/${id(request)}`, signal),
+  },
+
+  /** The lines of the log that there are, then each as it is written. @param {(line: import('./api.d.ts').LogLine) => void} tell @param {AbortSignal} signal */
+  logs: (tell, signal) => stream('GET', '/admin/logs/stream?history=true', undefined, tell, signal),
 };

@@ -214,6 +214,7 @@ async fn a_request_is_listed_and_told_when_it_has_ended() {
     };
     let told = tokio::time::timeout(SOON, told).await.expect("it is not told");
     assert_eq!((&told["id"], &told["status"]), (&json!(id), &json!(200)));
+    assert_eq!(told["decider"], json!({ "kind": "catalog" }));
     assert!(told["tokens"]["input"].as_u64().unwrap() > 0, "{told}");
     assert_eq!(good(&dragoman.admin("GET", &format!("/admin/activity/{id}")).send().await), told);
     refused(&dragoman.admin("GET", "/admin/activity/req_none").send().await, 404, "not_found");

@@ -165,6 +165,44 @@ function limitPoints(since) {
   return points;
 }
 
+const notes = [
+  { what: 'dropped', place: 'tools.0.input_examples', detail: 'upstream has no examples of a tool’s input' },
+  { what: 'adjusted', place: 'messages.0.content.0', detail: 'cache_control: the backend caches every prefix by itself' },
+];
+const exchange = (at, fields) => ({
+  id: `req_${1000 + at}`,
+  ended_at: Date.now() - at * 47_000,
+  client: at % 5 === 4 ? 'python-httpx' : 'claude-cli',
+  session: `session-${at % 3}`,
+  account: '1f0c2a77',
+  model: at % 4 === 3 ? 'claude-haiku-4-5-20251001' : 'claude-opus-5-5',
+  upstream_model: at % 4 === 3 ? 'gpt-6.1-luna' : 'gpt-6.1-sol',
+  decider: at % 4 === 3 ? { kind: 'scenario', of: 'background' } : at % 4 === 2 ? { kind: 'pattern', of: 'claude-*-5-?' } : { kind: 'catalog' },
+  effort: at % 4 === 3 ? null : 'medium',
+  status: 200,
+  error: null,
+  first_output_ms: 640 + at * 31,
+  duration_ms: 3_000 + at * 410,
+  tokens: { input: 30_212 + at * 900, cached: 28_400 + at * 900, output: 312 + at },
+  notes: at % 3 === 1 ? notes : [],
+  notes_in_all: at % 3 === 1 ? 2 : 0,
+  ...fields,
+});
+const exchanges = () => [
+  ...Array.from({ length: 5 }, (_, at) => exchange(at)),
+  exchange(5, { status: 529, error: 'overloaded_error', tokens: null, first_output_ms: null }),
+  exchange(6, { status: 499, tokens: null }),
+  ...Array.from({ length: 12 }, (_, at) => exchange(at + 7)),
+];
+
+const logLine = (number) => ({
+  number,
+  at: Date.now() - (60 - number) * 9_000,
+  level: number % 29 === 0 ? 'error' : number % 17 === 0 ? 'warn' : 'info',
+  target: 'dragoman_proxy::activity',
+  text: number % 17 === 0 ? 'the backend answered 503; trying again in 0.5 s attempt=1' : `request finished request_id="req_${1000 + number}" model="claude-opus-5-5" upstream_model="gpt-6.1-sol" status=200 duration_ms=${2_000 + number * 7}`,
+});
+
 const checks = [
   { name: 'Listener', outcome: 'good', seen: '127.0.0.1:3746 answers', todo: null, milliseconds: 3 },
   { name: 'Account', outcome: 'good', seen: 'you@example.com, ChatGPT Plus', todo: null, milliseconds: 12 },
@@ -176,6 +214,8 @@ const checks = [
 export async function serve(name = 'used') {
   const state = { snapshot: scene(name), connected: name !== 'fresh', settings: settings() };
   const watchers = new Set();
+  const readers = new Set();
+  let lines = name === 'fresh' ? 0 : 60;
   let hushed = false;
   const publish = () => watchers.forEach((send) => send({ type: 'snapshot', snapshot: state.snapshot }));
   const status = () => ({ file: plan.file, state: state.connected ? 'connected' : 'not_connected', changed: [] });
@@ -201,6 +241,7 @@ export async function serve(name = 'used') {
     'GET /admin/models': () => state.snapshot.models,
     'GET /admin/usage': ({ query }) => (name === 'fresh' ? [] : usage(query.get('by'), query.get('every'), Number(query.get('since') ?? midnight))),
     'GET /admin/usage/limits': ({ query }) => (name === 'fresh' ? [] : limitPoints(Number(query.get('since')))),
+    'GET /admin/activity': () => (name === 'fresh' ? [] : exchanges()),
     'POST /admin/logins': () => ({ id: 1, steps: [] }),
   };
   const streams = {
@@ -208,6 +249,11 @@ export async function serve(name = 'used') {
       send({ type: 'snapshot', snapshot: state.snapshot });
       watchers.add(send);
       return () => watchers.delete(send);
+    },
+    'GET /admin/logs/stream': (send) => {
+      for (let number = 1; number <= lines; number += 1) send(logLine(number));
+      readers.add(send);
+      return () => readers.delete(send);
     },
     'POST /admin/doctor': (send, end) => {
       checks.forEach(send);
@@ -236,6 +282,7 @@ export async function serve(name = 'used') {
       response.on('close', () => leave?.());
       return;
     }
+    const oneExchange = url.pathname.match(/^\/admin\/activity\/([^/]+)$/);
     const setKey = url.pathname.match(/^\/admin\/settings\/(.+)$/);
     const answer = (status, value) => {
       response.writeHead(status, { 'content-type': 'application/json' });
@@ -246,6 +293,8 @@ export async function serve(name = 'used') {
       state.settings = state.settings.map((one) => (one.key === setKey[1] ? { ...one, value: request.method === 'PUT' ? body.value : one.default, source: request.method === 'PUT' ? { from: 'file', path: '/home/you/.config/dragoman/config.toml', line: 7 } : { from: 'default' } } : one));
       return answer(200, state.settings.find(({ key }) => key === setKey[1]) ?? {});
     }
+    const found = oneExchange && exchanges().find(({ id }) => id === oneExchange[1]);
+    if (found) return answer(200, found);
     if (url.pathname.startsWith('/admin/')) return answer(404, { error: { kind: 'not_found', message: `there is nothing at ${url.pathname}`, hint: null } });
     const file = normalize(url.pathname === '/' ? '/index.html' : url.pathname);
     try {
@@ -258,5 +307,11 @@ export async function serve(name = 'used') {
   });
   await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
   const address = `http://127.0.0.1:${server.address().port}/`;
-  return { address, hush: () => void (hushed = true), close: () => (server.closeAllConnections(), new Promise((closed) => server.close(closed))) };
+  /** A request ends, and the log says so. */
+  const ends = (fields) => {
+    watchers.forEach((send) => send({ type: 'exchange', exchange: exchange(0, fields) }));
+    lines += 1;
+    readers.forEach((send) => send({ ...logLine(lines), text: `request finished request_id="${fields.id}"` }));
+  };
+  return { address, ends, hush: () => void (hushed = true), close: () => (server.closeAllConnections(), new Promise((closed) => server.close(closed))) };
 }

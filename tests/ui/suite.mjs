@@ -16,7 +16,7 @@ const { chromium } = tools('playwright-core');
 const AXE = await readFile(tools.resolve('axe-core/axe.min.js'), 'utf8');
 const PICTURES = join(ROOT, 'target/screenshots');
 
-const PAGES = ['overview', 'accounts', 'models', 'usage', 'settings', 'about'];
+const PAGES = ['overview', 'accounts', 'models', 'activity', 'usage', 'settings', 'logs', 'about'];
 const SIZES = [
   { width: 880, height: 600 },
   { width: 640, height: 480 },
@@ -119,7 +119,7 @@ const settled = (page) => page.addInitScript(() => localStorage.setItem('dragoma
 
 async function fixture() {
   for (const [scene, names] of [
-    ['used', PAGES],
+    ['used', [...PAGES, 'activity/req_1001', 'activity/req_1005']],
     ['fresh', PAGES],
     ['odd', ['models']],
     ['off', ['overview']],
@@ -134,6 +134,8 @@ async function fixture() {
   await keyboard();
   await remembers();
   await silent();
+  await activity();
+  await logs();
   await themes();
   await noLanguage();
 }
@@ -212,7 +214,7 @@ async function keyboard() {
   await settled(page);
   await check('Control and a digit opens each page, and its heading has the focus', async () => {
     await open(page, address, 'about');
-    for (const [at, name] of PAGES.slice(0, 5).entries()) {
+    for (const [at, name] of PAGES.slice(0, 6).entries()) {
       await page.keyboard.press(`Control+${at + 1}`);
       await page.locator(`main[data-page=${name}]`).waitFor();
       await page.waitForFunction(() => document.activeElement?.tagName === 'H1');
@@ -308,6 +310,95 @@ async function silent() {
         );
       assert(Math.min(...took) < PAINT, `after ${took} ms`);
     });
+  await context.close();
+  await close();
+}
+
+/** Requests appear when they end, are found, walked through and opened by keys. */
+async function activity() {
+  const { address, close, ends } = await serve('used');
+  const { context, page } = await visitor();
+  await settled(page);
+  const first = page.locator('#requests a').first();
+  await check('a request that ends is on top of the list at once, and once', async () => {
+    await open(page, address, 'activity');
+    await page.locator('#requests a').nth(5).waitFor();
+    ends({ id: 'req_new', model: 'claude-sonnet-5' });
+    await first.filter({ hasText: 'claude-sonnet-5' }).waitFor();
+    await page.locator('#requests a[href$=req_1001]', { hasText: '2 notes' }).waitFor();
+    await open(page, address, 'about');
+    await open(page, address, 'activity');
+    await first.filter({ hasText: 'claude-sonnet-5' }).waitFor();
+    const links = await page.locator('#requests a').evaluateAll((all) => all.map((link) => link.hash));
+    assert(new Set(links).size === links.length, `one stands there twice: ${links}`);
+  });
+  await check('a row says who asked, what answered and why, and what it cost', async () => {
+    const row = page.locator('#requests a[href$=req_1003]');
+    for (const words of ['claude-cli', 'claude-haiku-4-5-20251001', '→ gpt-6.1-luna', 'models.background', '32.9 k in · 315 out', '31.1 k cached', 'first 733 ms', '4.23 s', 'answered ✓'])
+      assert((await row.textContent()).includes(words), `${words} is not in: ${await row.textContent()}`);
+  });
+  await check('the list is filtered by rule, walked with arrows, opened with Enter and left with Esc', async () => {
+    await page.keyboard.press('/');
+    await page.keyboard.type('models.background');
+    await page.waitForFunction(() => [...document.querySelectorAll('#requests a')].every((row) => row.textContent.includes('models.background')));
+    await first.focus();
+    await page.keyboard.press('ArrowDown');
+    const there = await page.evaluate(() => document.activeElement.hash);
+    assert(there === '#/activity/req_1007', `the second row has not the focus: ${there}`);
+    await page.keyboard.press('Enter');
+    await page.locator('#facts', { hasText: 'models.background' }).waitFor();
+    await page.locator('#notes', { hasText: 'tools.0.input_examples' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('#requests').waitFor();
+  });
+  await check('the overview tells the last problem and leads to it', async () => {
+    await open(page, address, 'overview');
+    await page.locator('#last-problem', { hasText: 'overloaded' }).getByRole('link').click();
+    await page.locator('.note', { hasText: 'Claude Code tries again by itself' }).waitFor();
+  });
+  await context.close();
+  await close();
+}
+
+/** The log stands still while it is read, and is filtered and copied as it is shown. */
+async function logs() {
+  const { address, close, ends } = await serve('used');
+  const { context, page } = await visitor({ permissions: ['clipboard-read', 'clipboard-write'] });
+  await settled(page);
+  const lines = page.locator('.log-line');
+  await check('the log is live, and its end is in sight until one scrolls', async () => {
+    await open(page, address, 'logs');
+    await lines.nth(59).waitFor();
+    ends({ id: 'req_live' });
+    await lines.last().filter({ hasText: 'req_live' }).waitFor();
+    const hidden = () => page.locator('#log').evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight);
+    assert((await hidden()) < 2, 'the last line is out of sight');
+    await page.locator('#log').evaluate((log) => log.scrollTo(0, 0));
+    await page.waitForTimeout(50); // the scroll event comes with the next frame
+    ends({ id: 'req_below' });
+    await lines.last().filter({ hasText: 'req_below' }).waitFor();
+    assert((await hidden()) > 100, 'the page scrolled away from the reader');
+  });
+  await check('a paused log stands still, counts what waits, and goes on', async () => {
+    await page.locator('#hold').press('Enter');
+    ends({ id: 'req_held' });
+    await page.locator('#hold', { hasText: '1 new' }).waitFor();
+    assert(!(await page.locator('#log').textContent()).includes('req_held'), 'it did not stand still');
+    await page.locator('#hold').press('Enter');
+    await lines.last().filter({ hasText: 'req_held' }).waitFor();
+  });
+  await check('the log is filtered by level and words, and copied as it is shown', async () => {
+    await page.locator('#level').selectOption('warn');
+    await page.waitForFunction(() => [...document.querySelectorAll('.log-line')].every((line) => line.matches('.warn, .error')));
+    await page.keyboard.press('/');
+    await page.keyboard.type('503');
+    await page.waitForFunction(() => [...document.querySelectorAll('.log-line')].every((line) => line.matches('.warn')));
+    const shown = await lines.count();
+    await page.locator('#copy-lines').click();
+    await page.locator('#copy-lines', { hasText: 'Copied' }).waitFor();
+    const copied = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
+    assert(copied.length === shown && copied.every((line) => /^20.*Z WARN dragoman_proxy::activity: the backend answered 503/.test(line)), copied.join('\n'));
+  });
   await context.close();
   await close();
 }

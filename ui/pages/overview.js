@@ -1,11 +1,11 @@
-// How it stands: the account and its limits, Claude Code, today.
+// How it stands: the account and its limits, Claude Code, today, what went wrong last.
 
 import { api } from '../verbs.js';
 import { amount, number, share, time } from '../format.js';
 import { ClaudeCodeRow } from '../parts/claude_code.js';
-import { Group, Meter, Page, Row } from '../parts/layout.js';
+import { Group, Meter, Note, Page, Row } from '../parts/layout.js';
 import { account as accountWords } from '../parts/account.js';
-import { useAsked, useSnapshot } from '../store.js';
+import { useAsked, useExchanges, useSnapshot } from '../store.js';
 import { text } from '../strings.js';
 import { html } from '../vendor/ui.js';
 
@@ -39,6 +39,7 @@ export function Overview() {
       </div>
       <${Hours} requests=${today.requests} />
     <//>
+    <${LastProblem} />
     ${hints.length > 0 && html`<${Group} title=${words.hints} id="hints">${hints.map((hint) => html`<${Row} key=${hint} about=${hint} />`)}<//>`}
   <//>`;
 }
@@ -64,4 +65,15 @@ function Hours({ requests }) {
     </svg>
     <p class="muted small">${about}</p>
   </div>`;
+}
+
+/** The newest request that failed, and what to do about it. */
+function LastProblem() {
+  const problem = useExchanges().value?.find(({ error }) => error != null);
+  if (!problem?.error) return null;
+  return html`<${Group} title=${words.lastProblem} bare id="last-problem">
+    <${Note} tone="warn" action=${html`<a class="button quiet" href=${`#/activity/${problem.id}`}>${words.show}</a>`}>
+      <span class="muted">${time(problem.ended_at / 1_000)}</span> <strong>${text.activity.failed(problem.error, problem.status)}</strong> · ${text.activity.todo(problem.error)}
+    <//>
+  <//>`;
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dragoman_protocol::anthropic::event::Usage;
 use dragoman_protocol::route::Effort;
 use dragoman_protocol::translate::Note;
-use dragoman_proxy::{Finished, Witness};
+use dragoman_proxy::{Decider, Finished, Witness};
 use jiff::Timestamp;
 use serde::Serialize;
 use ts_rs::TS;
@@ -37,6 +37,8 @@ pub struct Exchange {
     pub model: String,
     /// The model that answered.
     pub upstream_model: String,
+    /// Which rule of the model map decided that.
+    pub decider: Decider,
     /// The effort that was sent.
     pub effort: Option<Effort>,
     /// An HTTP status; 499 for a client that left.
@@ -74,7 +76,8 @@ impl From<Usage> for Tokens {
 
 impl From<&Finished> for Exchange {
     fn from(finished: &Finished) -> Self {
-        let Finished { request_id, model, upstream_model, client, session, account, .. } = finished.clone();
+        let Finished { request_id, model, upstream_model, decision, client, session, account, .. } =
+            finished.clone();
         Self {
             id: request_id,
             ended_at: Timestamp::now().as_millisecond(),
@@ -83,6 +86,7 @@ impl From<&Finished> for Exchange {
             account,
             model,
             upstream_model,
+            decider: decision.decider,
             effort: finished.effort,
             status: finished.status,
             error: finished.error.map(str::to_owned),

@@ -1,0 +1,125 @@
+// The requests that went through, newest first, and one of them in detail.
+
+import { api } from '../verbs.js';
+import { amount, moment, number, took } from '../format.js';
+import { Filter } from '../parts/controls.js';
+import { Awaiting, Empty, ErrorNote, Group, Note, Page, Row, useKeys } from '../parts/layout.js';
+import { useAsked, useExchanges, useSnapshot } from '../store.js';
+import { text } from '../strings.js';
+import { html, useState } from '../vendor/ui.js';
+
+/** @typedef {import('../api.d.ts').Exchange} Exchange */
+
+const words = text.activity;
+
+/** @param {{ id: string | undefined }} props */
+export const Activity = ({ id }) => (id ? html`<${Detail} key=${id} id=${id} />` : html`<${List} />`);
+
+function List() {
+  const snapshot = useSnapshot();
+  const [filter, setFilter] = useState('');
+  const list = useExchanges();
+  const all = list.value ?? [];
+  const shown = all.filter((exchange) => inLine(exchange).toLowerCase().includes(filter.trim().toLowerCase()));
+  return html`<${Page} title=${words.title} wide action=${html`<${Filter} value=${filter} onInput=${setFilter} label=${words.filter} />`}>
+    ${list.error != null && html`<${ErrorNote} error=${list.error} again=${list.again} />`}
+    <${Group} title=${words.requests} end=${html`<span class="muted small" id="running">${words.count(snapshot?.activity.requests_running ?? 0, all.length)}</span>`}>
+      ${!list.value
+        ? !list.error && html`<${Awaiting} words=${words.awaiting} />`
+        : shown.length === 0
+        ? html`<${Empty} title=${all.length ? words.nothingFound : words.empty}>${all.length ? words.nothingFoundAbout : words.emptyAbout}<//>`
+        : html`
+            <div class="request request-head muted small" aria-hidden="true">
+              <span>${words.time}</span><span>${words.models}</span><span class="end">${words.tokens}</span><span class="end">${words.times}</span><span>${words.status}</span>
+            </div>
+            <ul class="requests" id="requests" onKeyDown=${walk}>
+              ${shown.map((exchange) => html`<li key=${exchange.id}><${Request} exchange=${exchange} /></li>`)}
+            </ul>
+          `}
+    <//>
+  <//>`;
+}
+
+/** Up and down the list with the arrow keys. @param {KeyboardEvent} event */
+function walk(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || !(event.target instanceof HTMLElement)) return;
+  const links = [.../** @type {HTMLElement} */ (event.currentTarget).querySelectorAll('a')];
+  const next = links[links.indexOf(/** @type {any} */ (event.target)) + step];
+  if (next) {
+    event.preventDefault();
+    next.focus();
+  }
+}
+
+/** @param {{ exchange: Exchange }} props */
+function Request({ exchange }) {
+  const { tokens } = exchange;
+  const state = standing(exchange);
+  return html`<a class="request" href=${`#/activity/${exchange.id}`}>
+    <span><span>${moment(exchange.ended_at)}</span><span class="muted small cut">${exchange.client || words.someone}</span></span>
+    <span>
+      <span class="cut">${exchange.model}</span>
+      <span class="muted small cut">→ ${answered(exchange)}</span>
+      <span class="muted small cut">${words.decided(exchange.decider)}</span>
+    </span>
+    <span class="end">${tokens
+      ? html`<span>${words.inOut(amount(tokens.input), amount(tokens.output))}</span><span class="muted small">${words.cached(amount(tokens.cached))}</span>`
+      : html`<span class="muted">${text.none}</span>`}</span>
+    <span class="end"><span>${took(exchange.duration_ms)}</span><span class="muted small">${words.first(took(exchange.first_output_ms))}</span></span>
+    <span><span class=${state.tone}>${state.words}</span><span class="muted small">${exchange.notes_in_all > 0 ? words.notes(exchange.notes_in_all) : ''}</span></span>
+  </a>`;
+}
+
+/** @param {{ id: string }} props */
+function Detail({ id }) {
+  const asked = useAsked(`activity ${id}`, (signal) => api.activity.one(id, signal));
+  useKeys((event) => {
+    if (event.key === 'Escape' && !document.querySelector('dialog[open]')) location.hash = '#/activity';
+  });
+  const exchange = asked.value;
+  const back = html`<a class="button" href="#/activity">${words.back}</a>`;
+  if (!exchange)
+    return html`<${Page} title=${words.detail} action=${back}>${asked.error != null && html`<${ErrorNote} error=${asked.error} again=${asked.again} />`}<//>`;
+  const { tokens } = exchange;
+  const state = standing(exchange);
+  /** @type {[string, string][]} */
+  const facts = [
+    [words.at, moment(exchange.ended_at)],
+    [words.result, state.words],
+    [words.client, exchange.client || words.someone],
+    [words.asked, exchange.model],
+    [words.answered, answered(exchange)],
+    [words.rule, words.decided(exchange.decider)],
+    [words.firstOutput, took(exchange.first_output_ms)],
+    [words.duration, took(exchange.duration_ms)],
+    [words.tokensInAll, tokens ? words.tokensLong(number(tokens.input), number(tokens.cached), number(tokens.output)) : text.none],
+  ];
+  return html`<${Page} title=${words.detail} wide action=${back}>
+    ${exchange.error && html`<${Note} tone="warn"><strong>${state.words}</strong> · ${words.todo(exchange.error)}<//>`}
+    <${Group}><dl class="facts pad" id="facts">${facts.map(([name, value]) => html`<div key=${name}><dt class="muted small">${name}</dt><dd>${value}</dd></div>`)}</dl><//>
+    <${Notes} exchange=${exchange} />
+  <//>`;
+}
+
+/** What was changed or left out on the way. @param {{ exchange: Exchange }} props */
+function Notes({ exchange: { notes, notes_in_all: all } }) {
+  return html`<${Group} title=${words.changed} id="notes" end=${all > notes.length && html`<span class="muted small">${words.firstOf(notes.length, all)}</span>`}>
+    ${notes.length === 0
+      ? html`<${Empty} title=${words.unchanged}>${words.unchangedAbout}<//>`
+      : notes.map(({ what, place, detail }, at) => html`<${Row} key=${at} title=${html`${words.what[what]} · <code>${place}</code>`} about=${detail} />`)}
+  <//>`;
+}
+
+/** @param {Exchange} exchange */
+const answered = ({ upstream_model: model, effort }) => (effort ? `${model} · ${effort}` : model);
+
+/** @param {Exchange} exchange @returns {{ words: string, tone: string }} */
+function standing({ status, error }) {
+  if (status === 499) return { words: words.left, tone: 'muted' };
+  return status < 400 && !error ? { words: words.ok, tone: 'ok' } : { words: words.failed(error ?? '', status), tone: 'bad' };
+}
+
+/** What the filter looks at. @param {Exchange} exchange */
+const inLine = (exchange) =>
+  [exchange.client, exchange.session, exchange.model, answered(exchange), words.decided(exchange.decider), standing(exchange).words, exchange.status, exchange.id].join(' ');
