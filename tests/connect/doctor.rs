@@ -51,7 +51,7 @@ fn a_missing_server_and_login_are_told_with_what_to_do() {
     let launch = Launch::signed_out(&FakeChatGpt::start());
     let done = Done::from(launch.command().arg("doctor").output().unwrap());
     assert_eq!(done.code, Some(1));
-    for words in ["dragoman serve", "codex login", "not run: the server is not running"] {
+    for words in ["dragoman serve", "Sign in: dragoman login", "not run: the server is not running"] {
         assert!(done.out.contains(words), "{words}: {}", done.out);
     }
 }

@@ -183,9 +183,10 @@ impl App {
         let account = self.check_accounts().await.in_use().clone();
         match account.state {
             AccountState::Ready => Finding::good(account.label.unwrap_or_else(|| "signed in".to_owned())),
-            AccountState::SignIn(message) => Finding::bad(message, "Sign in again: codex login"),
-            AccountState::Locked(message) => Finding::bad(message, "Do that, then run this again."),
-            AccountState::None => Finding::bad("no one is signed in", "Sign in: codex login"),
+            AccountState::SignIn(message) | AccountState::Locked(message) => {
+                Finding::bad(message, "Do that, then run this again.")
+            }
+            AccountState::None => Finding::bad("no one is signed in", "Sign in: dragoman login"),
         }
     }
 

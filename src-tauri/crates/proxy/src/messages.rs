@@ -105,7 +105,7 @@ impl Exchange {
         });
         let lane = Lane { session: &ids.session, pool: route.pool };
         let attempt = entry.judge(client.plan(&route.model, route.dialect, lane).await)?;
-        entry.made_for(client.account_in_use().as_str());
+        entry.made_for(attempt.login.as_str());
 
         let thread = Known {
             thread: ids.thread.clone(),

@@ -84,8 +84,8 @@ impl Interpreter {
     /// The backend has begun to answer.
     fn opened(&mut self, stream: &EventStream) {
         self.machine.answered_by(stream.attempt.account.as_str());
-        self.books.entry.made_for(stream.account().as_str());
-        self.account = Some(AnsweredBy(stream.account().clone()));
+        self.books.entry.made_for(stream.attempt.login.as_str());
+        self.account = Some(AnsweredBy(stream.attempt.login.clone()));
         let mut notes = Notes::default();
         if stream.attempt.account != self.books.attempt.account {
             let detail = "another account took over; reasoning that was made with the first one was left out";
@@ -174,7 +174,7 @@ pub(crate) async fn stream(exchange: Exchange) -> Result<Response, Failure> {
     let phase = match timeout(COMMIT_AFTER, &mut opening).await {
         Ok(Ok(stream)) => {
             interpreter.opened(&stream);
-            Phase::Open(stream)
+            Phase::Open(Box::new(stream))
         }
         Ok(Err(failure)) => return Err(interpreter.failed(failure)),
         Err(_) => {
@@ -262,7 +262,7 @@ enum Phase {
     /// The status line went out by time; upstream has not begun.
     Opening(Opening),
     /// Upstream is answering.
-    Open(EventStream),
+    Open(Box<EventStream>),
     /// The model waits for what it asked to search for.
     Searching(Searching),
     /// All has been said.
@@ -289,7 +289,7 @@ impl Relay {
             match self.step().await {
                 Step::Opened(Ok(stream)) => {
                     self.interpreter.opened(&stream);
-                    self.phase = Phase::Open(stream);
+                    self.phase = Phase::Open(Box::new(stream));
                 }
                 Step::Opened(Err(failure)) => self.fail(failure),
                 Step::Read(Some(Ok(chunk))) => {

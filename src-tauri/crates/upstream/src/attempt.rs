@@ -6,6 +6,8 @@ use dragoman_protocol::failure::Failure;
 use dragoman_protocol::route::{Dialect, Pool};
 use sha2::{Digest, Sha256};
 
+use crate::accounts::AccountId;
+
 /// Which account a request is made for, without naming it: eight hex digits of a hash, `demo` for the demo backend.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AccountTag(String);
@@ -54,6 +56,8 @@ impl<'a> Lane<'a> {
 /// translation ([`Turn::again`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
+    /// The login in our list that it is made with.
+    pub login: AccountId,
     /// The account; replayed reasoning belongs to one.
     pub account: AccountTag,
     /// The dialect.

@@ -114,7 +114,7 @@ impl Client {
     pub async fn plan(&self, model: &str, dialect: Dialect, lane: Lane<'_>) -> Result<Attempt, Failure> {
         match &self.backend {
             Backend::ChatGpt(codex) => codex.plan(model, dialect, lane).await,
-            Backend::Demo(_) => Ok(Demo::plan(dialect)),
+            Backend::Demo(demo) => Ok(demo.plan(dialect)),
         }
     }
 

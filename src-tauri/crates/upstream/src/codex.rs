@@ -129,6 +129,7 @@ impl Codex {
         let credential = self.accounts.plan(lane).await?;
         let origin = self.routing.known(&credential.tag);
         Ok(Attempt {
+            login: credential.account,
             dialect: self.dialect(credential.kind, model, dialect),
             account: credential.tag,
             reasoning: true,
@@ -279,6 +280,7 @@ impl Codex {
 
     /// Translates again if the body was made for another account: replayed reasoning belongs to one.
     fn speak_for(&self, credential: &Credential, sending: &mut Sending) -> Result<(), Failure> {
+        sending.turn.attempt.login = credential.account.clone();
         if credential.tag == sending.turn.attempt.account {
             return Ok(());
         }

@@ -39,8 +39,9 @@ impl Demo {
         Self { catalog: watch::Sender::new(Arc::new(catalog())), seat: roster.seat(&id), roster }
     }
 
-    pub(crate) fn plan(dialect: Dialect) -> Attempt {
+    pub(crate) fn plan(&self, dialect: Dialect) -> Attempt {
         Attempt {
+            login: self.seat.id.clone(),
             account: AccountTag::demo(),
             dialect,
             reasoning: true,

@@ -15,7 +15,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use crate::accounts::{AccountId, Seat};
+use crate::accounts::Seat;
 use crate::attempt::{AccountTag, Attempt};
 use crate::demo::Playback;
 use crate::limits::Reached;
@@ -118,11 +118,6 @@ impl EventStream {
                 return Err(Failure::Truncated);
             }
         }
-    }
-
-    /// The account that answers.
-    pub fn account(&self) -> &AccountId {
-        &self.ears.seat.id
     }
 
     /// The next bytes, one upstream read each; the first item holds all that was read while opening. `None` is a clean
@@ -276,6 +271,7 @@ mod tests {
 
     fn attempt() -> Attempt {
         Attempt {
+            login: roster().in_use().id,
             account: AccountTag::demo(),
             dialect: Dialect::Classic,
             reasoning: true,

@@ -242,6 +242,32 @@ async fn a_hang_up_in_the_middle_of_a_refresh_does_not_lose_the_login() {
     assert_eq!(on_disk(&house.codex)["tokens"]["refresh_token"], "rt_2");
 }
 
+/// Where the end can't be put down for the next process, this one still knows it.
+#[tokio::test]
+async fn the_end_of_a_login_is_remembered_without_a_journal() {
+    let state = Arc::new(std::sync::Mutex::new(PathBuf::new()));
+    let journal = Arc::clone(&state);
+    let issuer = Server::start(move |_, _| {
+        // Nothing can be renamed over a directory with something in it.
+        let page = journal.lock().unwrap().clone();
+        fs::remove_file(&page).unwrap();
+        fs::create_dir_all(page.join("in the way")).unwrap();
+        json_answer(401, r#"{"error":{"code":"refresh_token_expired"}}"#)
+    })
+    .await;
+    let house = house(&issuer.url, TokenStoreKind::Memory);
+    sign_in(&house.codex, &access("old", -5), "rt_1");
+    let account = house.account().await;
+    let page = house.accounts.list.directory().join(format!("account-{}.renewal", account.id()));
+    state.lock().unwrap().clone_from(&page);
+    let words = sentence(account.usable().await.unwrap_err());
+    assert!(words.contains("no longer valid"), "{words}");
+    fs::remove_dir_all(&page).unwrap();
+    assert_eq!(sentence(account.usable().await.unwrap_err()), words);
+    assert!(matches!(house.look().await.state, AccountState::SignIn(_)));
+    assert_eq!(issuer.requests().len(), 1);
+}
+
 #[tokio::test]
 async fn a_permanent_error_is_told_and_never_asked_for_again() {
     for (status, body) in [

@@ -41,11 +41,6 @@ impl Client {
         self.roster().in_use()
     }
 
-    /// Which account is in use.
-    pub fn account_in_use(&self) -> AccountId {
-        self.roster().subscribe().borrow().in_use.clone()
-    }
-
     /// The limits of the account in use.
     pub fn limits(&self) -> Limits {
         self.account().limits

@@ -14,7 +14,7 @@ fn turn(body: &Value) -> Turn {
         thread: "t".into(),
         window: 0,
         continues: false,
-        attempt: Demo::plan(dialect),
+        attempt: Demo::new().plan(dialect),
         body: body.to_string().into_bytes(),
         again: Box::new(|_| Err(Failure::Internal { message: "no".into() })),
     }
