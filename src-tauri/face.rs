@@ -165,6 +165,7 @@ mod tests {
                 listed: Vec::new(),
                 families: Vec::new(),
             },
+            mcp: Vec::new(),
             hints: Vec::new(),
         }
     }

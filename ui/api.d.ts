@@ -754,6 +754,32 @@ why: string,
 problem: string | null, };
 
 /**
+ * How one server fares.
+ */
+export type McpServer = { 
+/**
+ * Its name in the user's files.
+ */
+name: string, 
+/**
+ * Whether it can be used.
+ */
+state: McpState, 
+/**
+ * How many tools it offers.
+ */
+tools: number, 
+/**
+ * What is wrong, or was left out.
+ */
+error: string | null, };
+
+/**
+ * Whether a server can be used.
+ */
+export type McpState = "starting" | "ready" | "failed";
+
+/**
  * The catalog and the map, as tables.
  */
 export type Models = { 
@@ -1295,6 +1321,10 @@ today: Totals,
  * Which models there are and what Claude's names stand for.
  */
 models: Models, 
+/**
+ * The MCP servers whose tools are offered to the model.
+ */
+mcp: Array<McpServer>, 
 /**
  * What is odd but harmless, a sentence each.
  */

@@ -14,7 +14,11 @@ const ROOMS: &[Room] = &[
     Room { package: "dragoman-protocol", uses: &[] },
     Room { package: "dragoman-upstream", uses: &["dragoman-protocol"] },
     Room { package: "dragoman-proxy", uses: &["dragoman-protocol", "dragoman-upstream"] },
-    Room { package: "dragoman", uses: &["dragoman-protocol", "dragoman-upstream", "dragoman-proxy"] },
+    Room { package: "dragoman-mcp", uses: &[] },
+    Room {
+        package: "dragoman",
+        uses: &["dragoman-protocol", "dragoman-upstream", "dragoman-proxy", "dragoman-mcp"],
+    },
     Room { package: "dragoman-cli", uses: &["dragoman"] },
     Room { package: "dragoman-desktop", uses: &["dragoman"] },
     Room {
@@ -66,7 +70,9 @@ const IMPURE: &[&str] = &[
 
 /// Crates that have a home: only these rooms name them in their manifest.
 const HOMES: &[(&str, &[&str])] = &[
-    ("reqwest", &["dragoman-upstream"]),
+    // mcp: the name of the client that upstream makes.
+    ("reqwest", &["dragoman-upstream", "dragoman-mcp"]),
+    ("rmcp", &["dragoman-mcp"]),
     ("oauth2", &["dragoman-upstream"]),
     ("open", &["dragoman-upstream"]),
     ("rpassword", &["dragoman-cli"]),
@@ -107,7 +113,7 @@ const HOMES: &[(&str, &[&str])] = &[
 
 /// Crates that only these may pull in, our rooms and packages from outside alike; a `*` at the end is any ending.
 const WRAPPERS: &[(&str, &[&str])] = &[
-    ("reqwest", &["dragoman-upstream", "tauri", "tauri-*", TESTS]),
+    ("reqwest", &["dragoman-upstream", "dragoman-mcp", "rmcp", "tauri", "tauri-*", TESTS]),
     ("keyring-core", &["dragoman-upstream", "*-keyring-store"]),
     ("tauri", &["dragoman-desktop", "tauri-*"]),
     ("tray-icon", &["tauri", "tauri-*"]),

@@ -1,8 +1,10 @@
 //! Tool rounds: one, several at once, images and files in and out, tools that load later, agents.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use support::fake::Rule;
-use support::files;
+use support::{Launch, files};
 
 use crate::client::Desk;
 
@@ -171,6 +173,66 @@ async fn mcp() {
     assert!(request.view().output("call_m1").unwrap().contains("sum=5.5"));
     assert!(request.view().output("call_m2").unwrap().contains("here"));
     assert_eq!(request.view().images(), 1);
+    desk.fake.assert_content();
+}
+
+/// Claude Code and Dragoman read the same file. What Claude Code defers is not offered twice; what it does not know at all
+/// is offered, and the model hears from Claude Code that it can't be called.
+#[tokio::test]
+async fn mcp_tools_that_dragoman_adds() {
+    let offer = |launch: Launch| launch.admin("127.0.0.1:0").config("[mcp]\noffer = \"all\"\n");
+    let desk = Desk::with(None, offer).await;
+    let server = support::workspace().join("tests/claude_code/mcp_server.mjs");
+    let demo = json!({ "command": node(), "args": [server, ""] });
+    // Dragoman has a home of its own in these tests.
+    for home in [desk.home(), desk.dragoman.path().join("user")] {
+        let file = home.join(".claude.json");
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|_| "{}".to_owned());
+        let mut state: Value = serde_json::from_str(&text).unwrap();
+        state["mcpServers"] = json!({ "demo": demo });
+        std::fs::write(file, state.to_string()).unwrap();
+    }
+    let ready = async {
+        loop {
+            let snapshot = desk.dragoman.admin("GET", "/admin/snapshot").send().await.json();
+            if snapshot["mcp"][0]["state"] == "ready" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), ready).await.unwrap();
+
+    desk.script([
+        Rule::main("deferred")
+            .times(1)
+            .tool("ToolSearch", json!({ "query": "select:mcp__demo__add_numbers" })),
+        Rule::main("loaded").call("call_d1", "mcp__demo__add_numbers", json!({ "a": 2, "b": 3.5 })),
+        Rule::main("summed").text("mcp done"),
+    ]);
+    desk.claude("use mcp").outcome().await.assert_says("mcp done");
+    let count = |rule: &str| {
+        let request = desk.fake.only(rule);
+        request.view().tools.iter().filter(|tool| tool.starts_with("mcp__demo__add_numbers")).count()
+    };
+    assert_eq!(count("deferred"), 0, "Claude Code defers it");
+    assert_eq!(count("loaded"), 1);
+    assert!(desk.fake.only("summed").view().output("call_d1").unwrap().contains("sum=5.5"));
+
+    // Without the server in Claude Code.
+    desk.script([
+        Rule::main("added").when_tool("mcp__demo__add_numbers").call(
+            "call_d2",
+            "mcp__demo__add_numbers",
+            json!({}),
+        ),
+        Rule::main("told").text("it is not there"),
+    ]);
+    let without = ["--mcp-config", r#"{"mcpServers":{}}"#, "--strict-mcp-config"];
+    desk.claude("use mcp").arguments(&without).outcome().await.assert_says("it is not there");
+    let told = desk.fake.only("told");
+    let output = told.view().output("call_d2").unwrap();
+    assert!(output.contains("No such tool"), "{output}");
     desk.fake.assert_content();
 }
 

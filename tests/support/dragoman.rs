@@ -318,9 +318,10 @@ fn collect(pipe: Option<impl Read + Send + 'static>, said: &watch::Sender<String
     });
 }
 
-/// The first address with a port in the text.
+/// The address in the greeting; log lines hold others.
 fn printed_address(text: &str) -> Option<SocketAddr> {
-    let start = text.find("http://127.0.0.1:")? + "http://".len();
+    const BEFORE: &str = "Listening on http://";
+    let start = text.find(&format!("{BEFORE}127.0.0.1:"))? + BEFORE.len();
     let digits = text[start + "127.0.0.1:".len()..].chars().take_while(char::is_ascii_digit).count();
     let end = start + "127.0.0.1:".len() + digits;
     // The rest of the number may not have been read yet.

@@ -101,6 +101,10 @@ export function scene(name) {
         model('gpt-5.5', 'GPT-5.5', 'The model before.'),
       ],
     },
+    mcp: [
+      { name: 'files', state: 'ready', tools: 12, error: null },
+      { name: 'web', state: 'failed', tools: 0, error: 'it did not answer within 30 s' },
+    ],
     hints: name === 'fresh' ? [] : ['Logins are kept in files that only you can read, not in the system’s keyring; set accounts.token_store = "keyring" to move them there.'],
   };
 }
@@ -139,6 +143,7 @@ const settings = () => [
   setting('accounts.strategy', 'which account answers', 'Which of several accounts answers a session that has none yet. See [accounts.md](accounts.md).', { value: 'priority', default: 'priority', choices: ['priority', 'round-robin', 'most-room'] }),
   setting('models.sonnet', 'model for Claude Sonnet', 'Answers for Claude Sonnet. Without a value: the first `terra` model, else the first of all.', { value: 'gpt-5.5-high', source: { from: 'file', path: '/home/you/.config/dragoman/config.toml', line: 4 } }),
   setting('models.effort', 'effort that overrides the client’s', 'An effort that overrides what the client asks for. Without a value Dragoman does as the client asks.', { choices: ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] }),
+  setting('mcp.offer', 'tools of MCP servers for the model: off, all or named', 'Whose tools are added to requests of Claude Code’s main loop: `"off"`, `"all"` or `"named"`.', { value: 'all', default: 'off', choices: ['off', 'all', 'named'], source: { from: 'file', path: '/home/you/.config/dragoman/config.toml', line: 9 } }),
   setting('history.keep_days', 'days until usage rows are deleted', 'After how many days rows are deleted, from 1 to 3650.', { kind: 'number', value: '90', default: '90' }),
   setting('log.level', 'least important line', 'The least important line that is still written.', { value: 'info', default: 'info', choices: ['error', 'warn', 'info', 'debug', 'trace'] }),
 ];

@@ -256,6 +256,14 @@ async function keyboard() {
     await page.keyboard.press('Escape');
     await page.waitForFunction((all) => document.querySelectorAll('[data-key]').length === all, all);
   });
+  await check('the settings show how each MCP server fares', async () => {
+    await open(page, address, 'settings');
+    const servers = page.locator('[data-mcp] li');
+    await servers.first().waitFor();
+    assert((await servers.count()) === 2, 'not two servers');
+    assert((await servers.nth(0).textContent())?.includes('ready, 12 tools'), 'no count of tools');
+    assert((await servers.nth(1).textContent())?.includes('it did not answer within 30 s'), 'no reason');
+  });
   await check('the switch turns with Space', async () => {
     await open(page, address, 'overview');
     await page.locator('#switch').focus();

@@ -3,7 +3,7 @@
 import { api } from '../verbs.js';
 import { Filter, Line, Select, Toggle } from '../parts/controls.js';
 import { Awaiting, Empty, ErrorNote, Group, Note, Page } from '../parts/layout.js';
-import { inWords, told, useKept, useSettings } from '../store.js';
+import { inWords, told, useKept, useSettings, useSnapshot } from '../store.js';
 import { text } from '../strings.js';
 import { html, useState } from '../vendor/ui.js';
 
@@ -24,10 +24,30 @@ export function Settings() {
     ${sections.map(
       (section) => html`<${Group} key=${section} title=${words.sections[section] ?? section}>
         ${entries.filter(({ key }) => key.startsWith(`${section}.`)).map((entry) => html`<${Setting} key=${entry.key} entry=${entry} again=${settings.again} />`)}
+        ${section === 'mcp' && html`<${McpServers} />`}
       <//>`,
     )}
     <p class="muted small">${words.where}</p>
   <//>`;
+}
+
+/** How the MCP servers fare that are asked for their tools. */
+function McpServers() {
+  const servers = useSnapshot()?.mcp ?? [];
+  if (servers.length === 0) return null;
+  return html`<div class="row setting">
+    <div class="row-words">
+      <p>${words.mcp.title}</p>
+      <ul class="plain" data-mcp>
+        ${servers.map(
+          ({ name, state, tools, error }) => html`<li key=${name} class="small">
+            <code>${name}</code> <span class=${state === 'failed' ? 'bad' : 'muted'}>${words.mcp.states[state]}${state === 'ready' ? `, ${words.mcp.tools(tools)}` : ''}</span>
+            ${error && html`<span class="muted"> — ${error}</span>`}
+          </li>`,
+        )}
+      </ul>
+    </div>
+  </div>`;
 }
 
 /** @param {Entry} entry @param {string} filter */

@@ -3,6 +3,7 @@
 mod accounts;
 mod claude_code;
 mod login;
+mod mcp;
 mod prompt;
 mod settings_file;
 
@@ -37,6 +38,7 @@ use crate::token::ClientToken;
 use crate::{Error, environment};
 
 pub use self::login::{LoginKind, LoginRun, Paste};
+pub use self::mcp::McpReport;
 pub use self::prompt::{Prompt, PromptEvent};
 
 /// How long open streams may go on after the switch was turned off, or after Quit (DECISIONS 27).
@@ -107,6 +109,7 @@ struct Inner {
     board: Arc<Board>,
     bell: Bell,
     keeper: Keeper,
+    mcp: dragoman_mcp::Servers,
     history: History,
     recent: Recent,
     log_lines: LogLines,
@@ -184,6 +187,7 @@ impl App {
                 board,
                 bell,
                 keeper,
+                mcp: mcp::servers(),
                 history,
                 recent,
                 log_lines,
@@ -201,6 +205,8 @@ impl App {
             // A command ends before a file changes under it.
             let (inner, stop) = (Arc::downgrade(&app.inner), app.inner.stop.clone());
             app.inner.tasks.spawn(settings_file::watch(inner, stop));
+            let (inner, stop) = (Arc::downgrade(&app.inner), app.inner.stop.clone());
+            app.inner.tasks.spawn(mcp::follow(inner, stop));
         }
         Ok(app)
     }
@@ -389,6 +395,7 @@ impl App {
         if let Some(open) = self.inner.admin.lock().await.take() {
             open.close(&self.inner.paths).await;
         }
+        self.inner.mcp.shutdown().await;
         self.inner.tasks.close();
         // Streams of a listener that was turned off before this.
         if tokio::time::timeout_at(deadline, self.inner.tasks.wait()).await.is_err() {
@@ -453,6 +460,7 @@ fn proxy_config(settings: &Settings, token: &ClientToken) -> proxy::Config {
             .translation
             .serial_tools
             .then(|| settings.translation.serial_tool_names.clone().into()),
+        extra_tools: Arc::default(),
     }
 }
 

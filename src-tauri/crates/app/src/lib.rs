@@ -27,11 +27,14 @@ mod snapshot;
 pub mod token;
 
 pub use admin::{AdminState, Answer, Call, Door, Reply, link};
-pub use app::{App, LoginKind, LoginRun, Options, Paste, Prompt, PromptEvent, STREAMS, Tested, running};
+pub use app::{
+    App, LoginKind, LoginRun, McpReport, Options, Paste, Prompt, PromptEvent, STREAMS, Tested, running,
+};
 pub use claude_code::{
     Change, Conflict, Connect, Refused, Report as SetUpReport, Scope, Standing, Status as SetUpStatus, Weight,
 };
 pub use doctor::{Check, Outcome};
+pub use dragoman_mcp::{State as McpState, View as McpServer};
 pub use dragoman_protocol::route::{Dialect, Effort, Pool};
 pub use dragoman_proxy::{Decider, Decision, Scenario};
 pub use dragoman_upstream::open_in_browser;

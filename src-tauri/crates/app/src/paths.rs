@@ -236,6 +236,15 @@ impl Paths {
         self.state.join("server.json")
     }
 
+    /// Where Claude Code keeps its state, MCP servers included: beside its directory, or inside of one that was named.
+    pub(crate) fn claude_json(&self) -> Option<PathBuf> {
+        let usual = self.user.as_ref().map(|user| user.join(".claude"));
+        match &self.claude {
+            Some(claude) if usual.as_ref() != Some(claude) => Some(claude.join(".claude.json")),
+            _ => self.user.as_ref().map(|user| user.join(".claude.json")),
+        }
+    }
+
     /// What was written into Claude Code's settings, and what stood there before.
     pub(crate) fn claude_code_state(&self) -> PathBuf {
         self.state.join("claude-code.json")

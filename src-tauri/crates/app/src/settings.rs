@@ -1,7 +1,7 @@
 //! Every choice a user has, typed: defaults, then `config.toml`, then `DRAGOMAN_*` variables, then command line flags,
 //! with the [`Source`] of each value kept.
 //!
-//! `settings/keys.rs` lists the keys, `values.rs` says what a value may be, `file.rs` reads and edits the text,
+//! `settings/keys.rs` lists the keys, `values.rs` and `words.rs` say what a value may be, `file.rs` reads and edits the text,
 //! `codex.rs` reads the Codex CLI's, `problem.rs` says what is wrong. Not here: secrets (`token.rs` and the token stores of `upstream`), and what a
 //! value does (whoever uses it).
 
@@ -10,11 +10,12 @@ mod file;
 mod keys;
 mod problem;
 mod values;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -26,6 +27,7 @@ pub use keys::{KEYS, Key, Kind};
 pub use problem::{Problem, Source};
 pub(crate) use values::check_name;
 pub use values::{AdminListen, parse_admin_listen, parse_listen};
+pub use words::{Compression, Level, McpOffer, Mode, Strategy, TokenStore, WhenOff};
 
 use crate::paths::{self, Environment};
 
@@ -43,6 +45,8 @@ pub struct Settings {
     pub models: Models,
     /// How requests are translated.
     pub translation: Translation,
+    /// Tools of MCP servers.
+    pub mcp: Mcp,
     /// Claude Code's set-up.
     pub claude_code: ClaudeCode,
     /// The usage history.
@@ -254,6 +258,21 @@ impl Models {
     }
 }
 
+/// `[mcp]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mcp {
+    /// Whose tools are offered to the model where Claude Code does not offer them itself?
+    #[serde(deserialize_with = "values::word")]
+    pub offer: McpOffer,
+    /// Those servers, with `named`.
+    #[serde(deserialize_with = "values::servers")]
+    pub servers: Vec<String>,
+    /// Projects whose servers count too, beside the user's own. Absolute paths.
+    #[serde(deserialize_with = "values::directories")]
+    pub projects: Vec<PathBuf>,
+}
+
 /// `[claude_code]`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -299,101 +318,6 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { level: Level::Info, keep_days: 7 }
-    }
-}
-
-/// An enum that is one word in the file. `WORDS` is also what an error message offers.
-macro_rules! words {
-    ($(#[$about:meta])* $name:ident { $($(#[$variant_about:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$about])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-        pub enum $name { $($(#[$variant_about])* #[serde(rename = $word)] $variant,)+ }
-
-        impl values::Word for $name {
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
-        }
-    };
-}
-
-words! {
-    /// `upstream.compression`
-    Compression {
-        /// Larger bodies to other machines (DECISIONS 13).
-        #[default] Auto = "auto",
-        /// Every larger body.
-        On = "on",
-        /// Never.
-        Off = "off",
-    }
-}
-
-words! {
-    /// `accounts.token_store`
-    TokenStore {
-        /// The system's keyring.
-        #[default] Keyring = "keyring",
-        /// A file only its owner can read.
-        File = "file",
-    }
-}
-
-words! {
-    /// `accounts.strategy`
-    Strategy {
-        /// The first in the list that can.
-        #[default] Priority = "priority",
-        /// One after the other.
-        RoundRobin = "round-robin",
-        /// The one with the most room left.
-        MostRoom = "most-room",
-    }
-}
-
-words! {
-    /// `models.mode`
-    Mode {
-        /// They are refused.
-        #[default] Map = "map",
-        /// They go upstream as they are.
-        Passthrough = "passthrough",
-    }
-}
-
-words! {
-    /// `claude_code.when_off`
-    WhenOff {
-        /// A window asks; without one, as `never`.
-        #[default] Ask = "ask",
-        /// Its settings are restored when Dragoman is turned off, and written again when it is turned on.
-        Always = "always",
-        /// They stay as they are.
-        Never = "never",
-    }
-}
-
-words! {
-    /// `log.level`
-    Level {
-        /// Only what failed.
-        Error = "error",
-        /// Also what is odd.
-        Warn = "warn",
-        /// Also one line per request and change of state.
-        #[default] Info = "info",
-        /// Also every step.
-        Debug = "debug",
-        /// Everything.
-        Trace = "trace",
-    }
-}
-
-impl Level {
-    /// The word in the file.
-    pub fn as_str(self) -> &'static str {
-        <Self as values::Word>::WORDS
-            .iter()
-            .find(|(_, level)| *level == self)
-            .map_or("info", |(word, _)| word)
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dragoman_mcp::View as McpServer;
 use dragoman_proxy as proxy;
 use dragoman_upstream::{AccountKind, AccountView, AccountsView, Client, Limits};
 use serde::Serialize;
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub today: Totals,
     /// Which models there are and what Claude's names stand for.
     pub models: Models,
+    /// The MCP servers whose tools are offered to the model.
+    pub mcp: Vec<McpServer>,
     /// What is odd but harmless, a sentence each.
     pub hints: Vec<String>,
 }
@@ -92,6 +95,13 @@ struct Listeners {
     admin: AdminState,
 }
 
+/// The MCP servers, and what is wrong with the files that name them.
+#[derive(Debug, Clone, Default)]
+struct Mcp {
+    servers: Vec<McpServer>,
+    problems: Vec<String>,
+}
+
 /// Where the parts of the picture are pinned.
 #[derive(Debug)]
 pub(crate) struct Board {
@@ -103,6 +113,7 @@ pub(crate) struct Board {
     hints: Vec<String>,
     /// What is wrong with the settings file, while those from before are in force.
     trouble: Mutex<Option<String>>,
+    mcp: Mutex<Mcp>,
     snapshot: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -115,11 +126,11 @@ impl Board {
         hints: Vec<String>,
     ) -> Self {
         let listeners = Listeners { server: Server::Off, admin: AdminState::Off };
-        let first = picture(&client, &activity, &settings, &history, listeners.clone(), &hints);
+        let first = picture(&client, &activity, &settings, &history, listeners.clone(), Vec::new(), &hints);
         let listeners = Mutex::new(listeners);
         let snapshot = watch::Sender::new(Arc::new(first));
-        let trouble = Mutex::new(None);
-        Self { client, activity, settings, history, listeners, hints, trouble, snapshot }
+        let (trouble, mcp) = (Mutex::new(None), Mutex::default());
+        Self { client, activity, settings, history, listeners, hints, trouble, mcp, snapshot }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
@@ -152,21 +163,39 @@ impl Board {
         self.publish();
     }
 
-    fn hints(&self) -> Vec<String> {
+    /// How the MCP servers fare.
+    pub(crate) fn pin_mcp(&self, servers: Vec<McpServer>) {
+        self.mcp().servers = servers;
+        self.publish();
+    }
+
+    /// What is wrong with the files that name them.
+    pub(crate) fn pin_mcp_problems(&self, problems: Vec<String>) {
+        self.mcp().problems = problems;
+        self.publish();
+    }
+
+    fn mcp(&self) -> MutexGuard<'_, Mcp> {
+        self.mcp.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hints(&self, of_mcp: Vec<String>) -> Vec<String> {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        trouble.into_iter().chain(self.hints.iter().cloned()).collect()
+        trouble.into_iter().chain(self.hints.iter().cloned()).chain(of_mcp).collect()
     }
 
     /// Make the picture anew. It is made inside the watch, so of two calls at once the later picture stays.
     pub(crate) fn publish(&self) {
         self.snapshot.send_if_modified(|snapshot| {
+            let Mcp { servers, problems } = self.mcp().clone();
             let new = picture(
                 &self.client,
                 &self.activity,
                 &self.settings,
                 &self.history,
                 self.listeners().clone(),
-                &self.hints(),
+                servers,
+                &self.hints(problems),
             );
             let modified = **snapshot != new;
             if modified {
@@ -207,6 +236,7 @@ fn picture(
     settings: &watch::Receiver<Arc<Settings>>,
     history: &watch::Receiver<history::State>,
     listeners: Listeners,
+    mcp: Vec<McpServer>,
     hints: &[String],
 ) -> Snapshot {
     let settings = settings.borrow().clone();
@@ -237,6 +267,7 @@ fn picture(
         accounts,
         activity: Activity::of(&activity.borrow()),
         models,
+        mcp,
         today,
         hints: all.into_iter().chain(kept_in_files).chain(notice).collect(),
     }

@@ -178,6 +178,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Show the MCP servers whose tools are offered to the model, and ask them for their tools
+    ///
+    /// Which those are, the settings [mcp] say; docs/mcp.md tells when that is of use. Exits with 1 if one can't be used.
+    Mcp {
+        #[command(flatten)]
+        format: Format,
+    },
     /// Show the accounts, and prefer, name, pause, renew, test or forget one
     Accounts {
         #[command(subcommand)]

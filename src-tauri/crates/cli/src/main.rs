@@ -7,6 +7,7 @@ mod connect;
 mod doctor;
 mod limits;
 mod login;
+mod mcp;
 mod models;
 mod open;
 mod recipe;
@@ -101,6 +102,7 @@ async fn act(Arguments { command, common }: Arguments) -> Result<Exit, Trouble> 
         Command::Open { print } => open::open(&common, print).await,
         Command::Env { shell, format } => env(&common, shell, format.json).await,
         Command::Models { wish, format } => models::models(&common, wish, format).await,
+        Command::Mcp { format } => mcp::mcp(&common, format).await,
         Command::Accounts { wish, format } => accounts::accounts(&common, wish, format).await,
         Command::Version { format } => version(format.json),
         Command::Completions { shell } => {

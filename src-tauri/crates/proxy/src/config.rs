@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
+use crate::extra::ExtraTool;
 use crate::routes::Rules;
 
 /// The proxy's settings.
@@ -21,6 +22,8 @@ pub struct Config {
     /// With tools that change something, calls come one by one: the well-known ones and these. `None`: as the client
     /// asks (R37).
     pub serial_tools: Option<Arc<[String]>>,
+    /// Tools of MCP servers that are added where Claude Code does not offer them itself.
+    pub extra_tools: Arc<[ExtraTool]>,
 }
 
 /// The local bearer token. Can't be printed.

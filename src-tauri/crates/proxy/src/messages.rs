@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::Proxy;
 use crate::activity::{Asked, Entry};
 use crate::error::{failure_response, request_id, set_request_id};
+use crate::extra::{self, ExtraTool};
 use crate::now::now;
 use crate::quota::{self, AnsweredBy};
 use crate::relay;
@@ -86,12 +87,15 @@ impl Exchange {
         id: &str,
     ) -> Result<Self, Failure> {
         let text = text_of(&body)?;
-        let request = MessagesRequest::parse(&text)?;
+        let mut request = MessagesRequest::parse(&text)?;
         if request.max_tokens.is_none() {
             return Err(Failure::invalid("max_tokens", "field required"));
         }
         let client = &proxy.inner.client;
         let ids = Ids::of(headers, &request);
+        // Whether the client's own tools are all there is, is seen before others are added.
+        let extra = extra::wanted(&config.extra_tools, headers, &request);
+        extra::add(&mut request, &extra);
         let seen = proxy.inner.threads.observe(&ids.thread, &request);
         let facts = Facts::of(headers, &request, seen.estimate, &config.rules);
         let Routed { route, decision, .. } = config.rules.route(&client.catalog(), &request.model, &facts)?;
@@ -113,6 +117,7 @@ impl Exchange {
             originals: proxy.inner.originals.of(&request),
             stale: seen.stale,
             serial_tools: config.serial_tools.clone(),
+            extra: Arc::clone(&extra),
         };
         let context = thread.context(&route, &attempt, None);
         let translated = entry.judge(messages_to_responses(&request, context))?;
@@ -120,6 +125,7 @@ impl Exchange {
         let upstream_body = entry.judge(body_of(&translated.request, text.len()))?;
         let Translated { names, format, context_management, replayed, notes, .. } = translated;
         entry.note(notes);
+        entry.note(extra::note(&extra));
         entry.note(decision.notes(&route.model));
         let answer = Answer {
             id: format!("msg_{}", Uuid::now_v7().simple()),
@@ -205,7 +211,8 @@ impl Source {
         searched: Option<&Searched>,
     ) -> Result<Vec<u8>, Failure> {
         let text = text_of(&self.body)?;
-        let request = MessagesRequest::parse(&text)?;
+        let mut request = MessagesRequest::parse(&text)?;
+        extra::add(&mut request, &self.known.extra);
         let context = self.known.context(&self.route, attempt, searched);
         let Translated { request, .. } = messages_to_responses(&request, context)?;
         body_of(&request, text.len())
@@ -225,6 +232,8 @@ struct Known {
     originals: Originals,
     stale: Arc<StaleReasoning>,
     serial_tools: Option<Arc<[String]>>,
+    /// Tools that the client did not offer.
+    extra: Arc<[ExtraTool]>,
 }
 
 impl Known {

@@ -5,7 +5,7 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dragoman_protocol::failure::Failure;
@@ -61,6 +61,26 @@ impl Http {
     /// The client for this address.
     pub(crate) fn client(&self, url: &reqwest::Url) -> &reqwest::Client {
         if is_loopback(url) { &self.loopback } else { &self.world }
+    }
+}
+
+/// HTTP clients for whoever talks to other servers than the backend (MCP): same certificates, proxies and limits. Made
+/// at the first use.
+#[derive(Debug, Default)]
+pub struct Web(OnceLock<Http>);
+
+impl Web {
+    /// The client for this address; the error says why there is none.
+    pub fn client(&self, url: &str) -> Result<reqwest::Client, String> {
+        let url = reqwest::Url::parse(url).map_err(|error| format!("{url:?} is no address ({error})"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!("{:?} is neither http nor https", url.scheme()));
+        }
+        if let Some(http) = self.0.get() {
+            return Ok(http.client(&url).clone());
+        }
+        let http = Http::build().map_err(|error| error.to_string())?;
+        Ok(self.0.get_or_init(|| http).client(&url).clone())
     }
 }
 

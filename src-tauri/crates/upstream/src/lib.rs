@@ -36,7 +36,7 @@ pub use catalog::{Catalog, Model, Source};
 pub use client::Client;
 pub use config::{BackendKind, Compression, Config, Strategy, TokenStoreKind};
 pub use error::Error;
-pub use http::install_crypto;
+pub use http::{Web, install_crypto};
 pub use limits::{Credits, LimitWindow, Limits, ReachedLimit, Readings, Spending};
 pub use login::{
     Login, LoginError, LoginStep, NotAccepted, Off, Progress, Revoked, SignedIn, SignedOut, Step, Way,

@@ -103,7 +103,11 @@ impl Inner {
 
     fn apply(&self, settings: Settings) -> Arc<Settings> {
         let settings = Arc::new(settings);
-        self.config.send_replace(Arc::new(proxy_config(&settings, &self.token)));
+        self.config.send_modify(|config| {
+            let extra_tools = Arc::clone(&config.extra_tools);
+            *config =
+                Arc::new(dragoman_proxy::Config { extra_tools, ..proxy_config(&settings, &self.token) });
+        });
         self.client.set_strategy(strategy(&settings));
         self.settings.send_replace(settings.clone());
         self.board.publish();
@@ -141,9 +145,9 @@ pub(super) async fn watch(app: Weak<Inner>, stop: CancellationToken) {
 }
 
 /// What tells one version of a file from another without reading it.
-type Stamp = Option<(u64, Option<SystemTime>)>;
+pub(super) type Stamp = Option<(u64, Option<SystemTime>)>;
 
-async fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
+pub(super) async fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
     let mut stamps = Vec::with_capacity(files.len());
     for file in files {
         let metadata = tokio::fs::metadata(file).await.ok();

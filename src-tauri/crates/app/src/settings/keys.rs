@@ -7,7 +7,7 @@ use ts_rs::TS;
 use utoipa::ToSchema;
 
 use super::values::Word;
-use super::{Compression, Level, Mode, Strategy, TokenStore, WhenOff};
+use super::{Compression, Level, McpOffer, Mode, Strategy, TokenStore, WhenOff};
 
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 /// Every setting there is, in the order of the document.
-pub const KEYS: [Key; 39] = [
+pub const KEYS: [Key; 42] = [
     key("server.listen", Kind::Text, "address Claude Code connects to"),
     key("server.admin_listen", Kind::Text, "address of the admin pages, or off"),
     key("server.allow_remote", Kind::Switch, "may other machines connect"),
@@ -73,6 +73,9 @@ pub const KEYS: [Key; 39] = [
     key("models.from_codex", Kind::Switch, "take model and window from the Codex CLI's config.toml"),
     key("translation.serial_tools", Kind::Switch, "one call at a time where tools change something"),
     key("translation.serial_tool_names", Kind::List, "tools that count as changing something"),
+    key("mcp.offer", Kind::Text, "tools of MCP servers for the model: off, all or named"),
+    key("mcp.servers", Kind::List, "MCP servers whose tools are offered, with named"),
+    key("mcp.projects", Kind::List, "project directories whose MCP servers count too"),
     key("claude_code.when_off", Kind::Text, "Claude Code while Dragoman is off: ask, always or never back"),
     key("history.enabled", Kind::Switch, "keep a usage history"),
     key("history.keep_days", Kind::Number, "days until usage rows are deleted"),
@@ -104,6 +107,7 @@ impl Key {
             "accounts.strategy" => words::<Strategy>(),
             "models.effort" => Effort::SENT.iter().map(|effort| effort.as_str()).collect(),
             "models.mode" => words::<Mode>(),
+            "mcp.offer" => words::<McpOffer>(),
             "claude_code.when_off" => words::<WhenOff>(),
             "log.level" => words::<Level>(),
             _ => Vec::new(),

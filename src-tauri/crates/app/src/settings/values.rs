@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use serde::de::{self, Deserializer, Error as _, Visitor};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize as _, Serialize, Serializer};
 
 use dragoman_protocol::route::Effort;
 use dragoman_proxy::Target;
@@ -217,6 +218,26 @@ pub(super) fn tools<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D
         }
     }
     from.deserialize_seq(Tools)
+}
+
+/// Names of MCP servers, as Claude Code's files write them.
+pub(super) fn servers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    match names.iter().find(|name| name.trim().is_empty() || name.contains(char::is_control)) {
+        Some(name) => {
+            Err(D::Error::custom(format!("{name:?} is not the name of a server such as \"files\"")))
+        }
+        None => Ok(names),
+    }
+}
+
+/// A relative path would mean something else wherever Dragoman is started.
+pub(super) fn directories<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
+    let paths = Vec::<PathBuf>::deserialize(from)?;
+    match paths.iter().find(|path| !path.is_absolute()) {
+        Some(path) => Err(D::Error::custom(format!("{path:?} is not an absolute path of a directory"))),
+        None => Ok(paths),
+    }
 }
 
 pub(super) fn tokens<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
