@@ -1,5 +1,6 @@
 //! Clocks that are wrong, jump, or sleep.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -72,6 +73,25 @@ async fn a_rest_of_a_process_before_ends_when_it_was_to_end_whatever_the_calenda
         assert!(account.rests().is_none());
         assert_eq!(house.look().await.rest, None);
     }
+}
+
+/// Asleep, no time passes for the process; only the calendar knows that the limit has reset.
+#[tokio::test(start_paused = true)]
+async fn a_rest_ends_by_the_calendar_too() {
+    let mut house = house("http://127.0.0.1:1", TokenStoreKind::Memory);
+    let off = Arc::new(AtomicI64::new(0));
+    let slept = Arc::clone(&off);
+    let accounts = Arc::get_mut(&mut house.accounts).unwrap();
+    let clock = Clock::of(move || Timestamp::now().as_second() + slept.load(Ordering::SeqCst));
+    Arc::get_mut(&mut accounts.means).unwrap().clock = clock;
+    house.own(&access("own", 864_000), "rt_1").await;
+    let account = house.account().await;
+    let resets_at = Some(Timestamp::now().as_second() + 3600);
+    account.rest(&Failure::AccountLimit { resets_at, plan: None, others: 0 });
+    assert!(account.rests().is_some());
+    off.store(3601, Ordering::SeqCst);
+    assert!(account.rests().is_none());
+    assert_eq!(house.look().await.rest, None);
 }
 
 #[tokio::test]

@@ -190,3 +190,34 @@ async fn an_answer_that_never_came_is_made_good_at_once_or_told_as_what_it_is() 
     usable(&second).await.unwrap();
     assert_eq!(issuer.requests().len(), 1);
 }
+
+/// The disk is full just then, and has room again later: the process goes on, and so does the login.
+#[tokio::test]
+async fn what_no_disk_took_is_kept_in_memory() {
+    let mut kept_in_memory = 0;
+    for steps in 0..24 {
+        let issuer = issuer(Temper::Strict).await;
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("codex")).unwrap();
+        let accounts = process(&home, &issuer.url, None);
+        accounts.add(own_login(&access("old", 120), "rt_1")).await.unwrap();
+        accounts.look().await;
+        faults::allow(home.path(), Some(steps));
+        let renewed = usable(&accounts).await;
+        let was_full = faults::step(home.path()).is_err();
+        faults::allow(home.path(), None);
+        if issuer.requests().is_empty() {
+            // Nothing is spent where nothing can be kept.
+            continue;
+        }
+        assert_eq!(renewed.unwrap().refresh, Some(Secret::new("rt_2")), "{steps}");
+        chosen(&accounts, "session")
+            .await
+            .renew_now()
+            .await
+            .unwrap_or_else(|failure| panic!("{steps}: {failure}"));
+        assert_eq!(issuer.requests().len(), 2, "{steps}");
+        kept_in_memory += usize::from(was_full);
+    }
+    assert!(kept_in_memory >= 8, "{kept_in_memory}");
+}

@@ -481,8 +481,11 @@ mod tests {
         let (disk, opened) = (disk(usize::MAX), Arc::default());
         let store = store(&disk, &opened);
         store.save("a", &Secret::new("x".repeat(5000))).unwrap();
+        let altered = vec![b'y'; disk.entries.lock().unwrap()["a.1.1"].len()];
+        disk.entries.lock().unwrap().insert("a.1.1".to_owned(), altered);
+        assert!(matches!(store.load("a"), Err(StoreError::Damaged)), "a piece is another one's");
         disk.entries.lock().unwrap().remove("a.1.1");
-        assert!(matches!(store.load("a"), Err(StoreError::Damaged)));
+        assert!(matches!(store.load("a"), Err(StoreError::Damaged)), "a piece is missing");
     }
 
     // The tests below need an unlocked Secret Service. The stage `keyring` of `.ci/test` runs all that are ignored in
