@@ -128,6 +128,7 @@ fn an_unknown_name_or_backend_is_an_error_that_lists_what_exists() {
     let route = |rules: &Rules, name: &str| rules.route(&catalog(), name, &Facts::default());
     let error = route(&Rules::default(), "gpt-9").unwrap_err();
     assert!(error.to_string().contains("gpt-6.1-sol, gpt-6-luna"), "{error}");
+    assert!(route(&Rules::default(), "gpt-5.5-ultra").is_err(), "no such effort can be sent");
     let error = route(&Rules::default(), "elsewhere,gpt-5.5").unwrap_err();
     assert!(error.to_string().contains("available: chatgpt, api"), "{error}");
     // A rule for a kind of request is no reason to take a slip of the pen for a model.
@@ -164,6 +165,13 @@ fn a_rule_brings_effort_tier_and_suffix() {
     let sonnet = routed(&rules, "claude-sonnet-5-5-fast", &[]).route;
     assert_eq!((sonnet.forced_effort, sonnet.rule_effort), (Some(Effort::Medium), Some(Effort::High)));
     assert_eq!((sonnet.fast, sonnet.tier), (false, None));
+    let hurried = Facts { fast: true, ..Facts::default() };
+    let hurried = rules.route(&catalog(), "claude-sonnet-5-5", &hurried).unwrap().route;
+    assert_eq!((hurried.fast, hurried.tier), (false, None), "the rule says more than the client");
+    let mut plain = catalog();
+    plain.models[3].tiers.clear();
+    let plain = rules.route(&plain, "claude-opus-5-5", &Facts::default()).unwrap().route;
+    assert_eq!((plain.fast, plain.tier), (true, None), "the model has no such tier");
     let switched = Rules { effort: Some(Effort::Low), ..rules };
     assert_eq!(
         routed(&switched, "sonnet", &[]).route.forced_effort,
@@ -284,6 +292,8 @@ fn a_request_shows_what_it_is_for() {
     let planning = [user("plan"), system("# Environment\\n\\nPlan mode is active. The user")].join(",");
     let acting =
         [&planning, &user("go"), &system("## Exited Plan Mode\\n\\nYou have")].map(String::as_str).join(",");
+    let short =
+        [user("plan"), system("Plan mode is active. The user\\n## Exited Plan Mode\\n\\nYou")].join(",");
     let reminded = user("<system-reminder>Plan mode still active (see above)</system-reminder>");
     for (what, headers, body, tokens, expected) in [
         ("the main loop", vec![SESSION], main(&user("hi")), 100, vec![]),
@@ -347,6 +357,7 @@ fn a_request_shows_what_it_is_for() {
             vec![Think],
         ),
         ("plan mode is over", vec![SESSION], main(&acting), 100, vec![]),
+        ("plan mode is over in the same note", vec![SESSION], main(&short), 100, vec![]),
         ("an older model's plan mode", vec![SESSION], main(&reminded), 100, vec![Think]),
         ("the user's own words", vec![SESSION], main(&user("Plan mode is active")), 100, vec![]),
         (

@@ -117,6 +117,27 @@ async fn a_place_that_cannot_be_written_stops_nothing_and_can_be_mended() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_place_that_cannot_be_written_is_bounded_and_the_rest_is_told() {
+    let house = House::new();
+    let blocker = house.directory.path().join("state");
+    fs::write(&blocker, "a file where the directory should be").unwrap();
+    let history = house.start();
+    for number in 0..10 * 500 {
+        history.queue.finished(&finished(&number.to_string()));
+        if number % 500 == 499 {
+            // Taken over by the thread, so that the queue is not what drops them.
+            let _fails = history.ask(|store| store.limits(0, 1)).await;
+        }
+    }
+    assert_eq!(history.queue.lost.load(Ordering::Relaxed), 0);
+    fs::remove_file(&blocker).unwrap();
+    assert_eq!(count(&history).await, Some(4096));
+    let notice = history.state().borrow().notice.clone().unwrap_or_default();
+    assert!(notice.starts_with("904 requests are missing"), "{notice}");
+    history.stop().await;
+}
+
+#[tokio::test]
 async fn a_full_disk_loses_nothing_when_there_is_room_again() {
     let house = House::new();
     let history = house.start();
