@@ -11,6 +11,7 @@ use support::fake::{Fail, FakeChatGpt, Rule, Usage};
 
 use crate::client::{Desk, Run, claude};
 use crate::terminal::Terminal;
+use crate::tools::node;
 
 /// What the file holds besides ours; keys in an order that no writer of ours would choose.
 const OWN: &str = "{\n    \"skipDangerousModePermissionPrompt\": true,\n    \"permissions\": { \"defaultMode\": \"default\" }\n}\n";
@@ -203,25 +204,37 @@ async fn while_dragoman_is_off_claude_code_goes_back_if_that_is_wished() {
 /// streaming and runs it once: so the fallback stays on. Switched off, the turn would end with an error instead.
 #[tokio::test]
 async fn a_broken_stream_is_mended_and_its_tool_runs_once() {
-    let runs = async |fallback: bool| {
+    let runs = async |tool: &str, fallback: bool| {
         let desk = desk().await;
         dragoman(&desk, &["connect"]);
-        let bash = json!({ "command": "echo ran >> log.txt", "description": "d" });
+        let input = match tool {
+            "Bash" => json!({ "command": "echo ran >> log.txt", "description": "d" }),
+            _ => json!({}),
+        };
         let broken = Fail::Event { code: "server_error", message: "it broke" };
-        let call = || Rule::main("call").when_user("go").when_user_speaks().tool("Bash", bash.clone());
+        let call = || Rule::main("call").when_user("go").when_user_speaks().tool(tool, input.clone());
+        let server = support::workspace().join("tests/claude_code/mcp_server.mjs");
+        let arguments = [server.to_str().unwrap(), "", &desk.path("log.txt")];
+        let server =
+            json!({ "mcpServers": { "demo": { "command": node(), "args": arguments } } }).to_string();
         desk.script([
             call().pause(Duration::from_secs(4)).fail(broken),
             call(),
             Rule::main("end").always().text("done"),
         ]);
-        let run = bare(desk.claude("go"));
+        let arguments = ["--mcp-config", &server, "--strict-mcp-config"];
+        // Its tools are offered at once, not searched for first.
+        let run = bare(desk.claude("go")).arguments(&arguments).env("ENABLE_TOOL_SEARCH", "false");
         let run = if fallback { run } else { run.env("CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "1") };
         let outcome = run.outcome().await;
         let log = std::fs::read_to_string(desk.work().join("log.txt")).unwrap_or_default();
         (log.lines().count(), outcome.text().to_owned())
     };
-    assert_eq!(runs(true).await, (1, "done".to_owned()));
-    assert_eq!(runs(false).await, (0, "API Error: it broke".to_owned()));
+    // A command, a tool of an MCP server, and one that says that it changes nothing and could be run early.
+    for tool in ["Bash", "mcp__demo__note", "mcp__demo__look"] {
+        assert_eq!(runs(tool, true).await, (1, "done".to_owned()), "{tool}");
+    }
+    assert_eq!(runs("Bash", false).await, (0, "API Error: it broke".to_owned()));
 }
 
 #[tokio::test]

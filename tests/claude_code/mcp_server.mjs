@@ -1,4 +1,6 @@
-// A Model Context Protocol server on stdio with two tools: one adds, one shows a tiny image (its base64 is argv[2]).
+// A Model Context Protocol server on stdio: one tool adds, one shows a tiny image (its base64 is argv[2]), and two leave a
+// line in a file (argv[3]) each time they are called; one of these says that it changes nothing.
+import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const object = (properties, required) => ({ type: 'object', properties, required });
@@ -9,6 +11,8 @@ const tools = [
     inputSchema: object({ a: { type: 'number' }, b: { type: 'number' } }, ['a', 'b']),
   },
   { name: 'get_image', description: 'Return a tiny image', inputSchema: object({}, []) },
+  { name: 'note', description: 'Leave a note', inputSchema: object({}, []) },
+  { name: 'look', description: 'Look around', inputSchema: object({}, []), annotations: { readOnlyHint: true } },
 ];
 
 function answer({ method, params }) {
@@ -24,6 +28,10 @@ function answer({ method, params }) {
     case 'tools/call': {
       const { name, arguments: given } = params;
       if (name === 'add_numbers') return { content: [{ type: 'text', text: `sum=${given.a + given.b}` }] };
+      if (name === 'note' || name === 'look') {
+        appendFileSync(process.argv[3], 'ran\n');
+        return { content: [{ type: 'text', text: 'ok' }] };
+      }
       const image = { type: 'image', data: process.argv[2], mimeType: 'image/png' };
       return { content: [{ type: 'text', text: 'here' }, image] };
     }

@@ -140,6 +140,33 @@ async fn what_there_is_not_is_told_with_what_there_is() {
     assert_eq!(house.sent(&asked("chatgpt,gpt-5.5", json!("hi")), &[]).await[0], "gpt-5.5");
 }
 
+/// A ChatGPT login and a key of the API, side by side: the name says who pays.
+#[tokio::test]
+async fn a_name_with_a_backend_is_answered_by_an_account_of_it() {
+    const KEY: &str = "sk-canary-0123456789abcdefghij";
+    let house = House::of(|launch| launch).await;
+    house.fake.accept_key(KEY);
+    let mut login = house
+        .dragoman
+        .launch()
+        .command()
+        .args(["login", "--api-key", "--json"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut login.stdin.take().unwrap(), format!("{KEY}\n").as_bytes()).unwrap();
+    assert!(login.wait_with_output().unwrap().status.success());
+    let who =
+        |request: &support::fake::Request| (request.path.clone(), request.header("authorization").to_owned());
+    let key = format!("Bearer {KEY}");
+    for (model, api) in [("api,gpt-5.5", true), ("chatgpt,gpt-5.5", false), ("api,gpt-5.5", true)] {
+        assert_eq!(house.sent(&asked(model, json!("hi")), &[]).await[0], "gpt-5.5");
+        let (path, shown) = who(&house.fake.turns().pop().unwrap());
+        assert_eq!((path == "/v1/responses", shown == key), (api, api), "{model}: {path}");
+    }
+}
+
 /// Another process and an editor change the file under a running server.
 #[tokio::test]
 async fn a_changed_rule_counts_without_a_restart() {

@@ -212,18 +212,29 @@ impl Auth {
     }
 
     fn models(&self, headers: &Headers) -> Answer {
-        let key = headers.value("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        if key.is_some_and(|key| self.keys.contains(key)) {
-            Answer::json(200, &json!({ "object": "list", "data": [{ "id": "gpt-5.5", "object": "model" }] }))
-        } else {
-            refuse(401, "invalid_api_key")
+        match self.refuses(headers) {
+            Some((status, body)) => Answer::json(status, &body),
+            None => Answer::json(
+                200,
+                &json!({ "object": "list", "data": [{ "id": "gpt-5.5", "object": "model" }] }),
+            ),
         }
+    }
+
+    /// The public API's refusal of whoever shows no key of it.
+    pub(crate) fn refuses(&self, headers: &Headers) -> Option<(u16, Value)> {
+        let key = headers.value("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let known = key.is_some_and(|key| self.keys.contains(key));
+        (!known).then(|| (401, error("invalid_api_key")))
     }
 }
 
 fn refuse(status: u16, code: &str) -> Answer {
-    let error = json!({ "message": code, "type": "invalid_request_error", "param": null, "code": code });
-    Answer::json(status, &json!({ "error": error }))
+    Answer::json(status, &error(code))
+}
+
+fn error(code: &str) -> Value {
+    json!({ "error": { "message": code, "type": "invalid_request_error", "param": null, "code": code } })
 }
 
 /// The fields of a body, whether JSON or form-encoded.

@@ -29,6 +29,8 @@ use crate::credentials::{ACCOUNT, Credentials};
 use crate::http::Headers;
 
 const RESPONSES: &str = "/backend-api/codex/responses";
+/// The same at the public API, with a key.
+const API_RESPONSES: &str = "/v1/responses";
 const MODELS: &str = "/backend-api/codex/models";
 const SEARCH: &str = "/backend-api/codex/alpha/search";
 const ACCOUNTS: &str = "/backend-api/wham/accounts/check";

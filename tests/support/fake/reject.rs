@@ -45,6 +45,12 @@ pub(crate) fn refusal(headers: &Headers, body: &Value, knows: &Knowledge<'_>) ->
         .or_else(|| request(headers, body, knows).err().map(|refused| (400, refused)))
 }
 
+/// The refusal that a body deserves at the public API, which speaks the classic dialect.
+pub(crate) fn classic(body: &Value, knows: &Knowledge<'_>) -> Option<Refusal> {
+    let known = Known { catalog: knows.catalog, issued: knows.issued };
+    body::accept(body, false, &known).err().map(|refused| (400, refused))
+}
+
 /// Asks for a bearer token that this fake has given out and not withdrawn.
 pub(crate) fn authorization(headers: &Headers, valid: &HashSet<String>) -> Option<Refusal> {
     let token = headers.value("authorization").and_then(|value| value.strip_prefix("Bearer "));

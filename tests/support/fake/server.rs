@@ -140,7 +140,8 @@ fn record(shared: &Shared, method: &str, path: &str, headers: &Headers, raw: &[u
     let plain = if compressed { zstd::decode_all(raw).ok() } else { Some(raw.to_vec()) };
     let body: Value =
         plain.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
-    let turn = method == "POST" && path.split('?').next() == Some(super::RESPONSES);
+    let place = path.split('?').next().unwrap_or_default();
+    let turn = method == "POST" && [super::RESPONSES, super::API_RESPONSES].contains(&place);
     let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
     let number = state.count;
     state.count += 1;
@@ -197,7 +198,7 @@ fn respond(state: &mut State, number: usize) -> Turn {
     let account = request.headers.value("chatgpt-account-id").unwrap_or(crate::ACCOUNT);
     let signed_in = || reject::authorization(&request.headers, &state.tokens.access);
     match (method, path) {
-        ("POST", super::RESPONSES) => return turn(state, &request),
+        ("POST", super::RESPONSES | super::API_RESPONSES) => return turn(state, &request),
         ("GET", super::RESPONSES) => Answer::json(426, &json!({ "detail": "Upgrade Required" })),
         ("GET", super::MODELS | super::ACCOUNTS | super::USAGE) | ("POST", super::SEARCH)
             if state.strict && signed_in().is_some() =>
@@ -226,7 +227,10 @@ fn turn(state: &mut State, request: &Request) -> Turn {
     let knows =
         Knowledge { catalog: &state.catalog, issued: &state.issued, valid_tokens: &state.tokens.access };
     if state.strict
-        && let Some((status, body)) = reject::refusal(&request.headers, &request.body, &knows)
+        && let Some((status, body)) = match request.path.starts_with(super::API_RESPONSES) {
+            true => state.auth.refuses(&request.headers).or_else(|| reject::classic(&request.body, &knows)),
+            false => reject::refusal(&request.headers, &request.body, &knows),
+        }
     {
         let answer = Answer::json(status, &body);
         if let Some(recorded) = state.request(request.number) {

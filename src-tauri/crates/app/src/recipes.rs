@@ -111,7 +111,7 @@ Then, in the agent panel's settings, under Anthropic, the API key: {token}
     Recipe {
         name: "anthropic-sdk",
         about: "Anthropic's SDKs",
-        readiness: Readiness::Untested,
+        readiness: Readiness::Tested,
         text: "In the environment of your program:\n\n  ANTHROPIC_BASE_URL={url}\n  ANTHROPIC_AUTH_TOKEN={token}\n\nand the model {model}.\n",
     },
     Recipe {

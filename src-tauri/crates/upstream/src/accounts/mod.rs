@@ -301,3 +301,5 @@ mod clock_tests;
 mod crash_tests;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod verbs_tests;

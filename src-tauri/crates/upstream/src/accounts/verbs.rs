@@ -65,7 +65,8 @@ impl NewLogin {
 
 impl Accounts {
     /// Keeps a new login, last in the order; one of the same account is replaced where it stands. If the Codex CLI's
-    /// login was used without being in the list, the new one takes its place.
+    /// login was used without being in the list, a new login takes its place; a key stands behind it, for a key costs
+    /// money by use.
     pub(crate) async fn add(&self, login: NewLogin) -> Result<AccountId, AccountProblem> {
         let _held = self.hold(&login.id()).await?;
         self.add_held(login).await
@@ -88,11 +89,18 @@ impl Accounts {
         let read = Credential::of(&login.tokens, &id, login.kind);
         let label = read.email.or_else(|| (login.kind == AccountKind::ApiKey).then(|| hint(&login.tokens)));
         let (list, store) = (Arc::clone(&self.list), Arc::clone(&self.store));
-        let added = id.clone();
+        let (added, found) = (id.clone(), self.found());
+        let codex_home = self.codex_home.clone();
         let work = move || {
+            let found = (login.kind == AccountKind::ApiKey
+                && matches!(CodexAuth::anywhere(codex_home).read_anew(), Ok(Found::Login(_))))
+            .then_some(found);
             let name = login.name.as_deref().map(clean_name).transpose()?;
             let own = Own::new(id.clone(), Arc::clone(&list), store);
             let put = |index: &mut Index| {
+                if let Some(found) = found {
+                    index.adopt(found);
+                }
                 if let Some(name) = &name {
                     is_free(index, name, &id)?;
                 }

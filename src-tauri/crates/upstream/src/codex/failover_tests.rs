@@ -5,6 +5,7 @@ use super::*;
 use crate::accounts::{AccountKind, AccountState};
 use crate::config::{Config, Strategy};
 use crate::testing::{Request, Server, Step, answer, event, json_answer, sse_answer};
+use dragoman_protocol::route::Pool;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
@@ -310,6 +311,30 @@ async fn an_api_key_steps_in_with_its_own_host_dialect_and_headers() {
     let Failure::SignIn { message } = ask(&house, "v").await.unwrap_err() else { panic!() };
     assert!(message.contains("--api-key") && !message.contains("canary"), "{message}");
     assert!(!backend.server.requests().iter().any(|request| request.path == "/oauth/token"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_is_answered_by_its_accounts_or_by_nobody() {
+    let backend = Backend::start().await;
+    let api = format!("{}/v1", backend.server.url);
+    let house = with_accounts(&backend, &["one", "two"], |config| config.api_url = api).await;
+    let ask = async |pool: Pool| {
+        let mut turn = house.turn_of("s", "a").await.unwrap();
+        turn.pool = Some(pool);
+        house.client.stream(turn).await
+    };
+    assert!(
+        matches!(ask(Pool::Api).await.unwrap_err(), Failure::SignIn { message } if message.contains("--api-key"))
+    );
+    house.client.add_api_key("sk-test-0123456789abcdefghij", None).await.unwrap();
+    ask(Pool::Api).await.unwrap();
+    ask(Pool::ChatGpt).await.unwrap();
+    assert_eq!(backend.asked(), ["api", "one"]);
+    for account in ["one", "two"] {
+        backend.script(account, |_| full(3600));
+    }
+    assert!(matches!(ask(Pool::ChatGpt).await.unwrap_err(), Failure::AccountLimit { others: 1, .. }));
+    assert_eq!(backend.asked()[2..], ["one", "two"], "the key is not asked");
 }
 
 #[tokio::test(start_paused = true)]
