@@ -337,7 +337,7 @@ hint: string | null, };
 /**
  * The kinds of errors.
  */
-export type ErrorKind = "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "too_large" | "port_busy" | "account" | "claude_code" | "settings" | "internal" | "stopping";
+export type ErrorKind = "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "too_large" | "port_busy" | "account" | "claude_code" | "settings" | "recording" | "internal" | "stopping";
 
 /**
  * A stretch of local time.
@@ -412,6 +412,23 @@ notes: Array<Note>,
  * How many there are in all.
  */
 notes_in_all: number, };
+
+/**
+ * A case that was written.
+ */
+export type Exported = { 
+/**
+ * Where.
+ */
+directory: string, 
+/**
+ * The files in it.
+ */
+files: Array<string>, 
+/**
+ * False: the beginning of the conversation was not recorded, so a replay may differ.
+ */
+whole: boolean, };
 
 /**
  * The families of Claude's models.
@@ -869,6 +886,15 @@ model?: string,
 account?: string, };
 
 /**
+ * Shall contents be kept?
+ */
+export type NewRecording = { 
+/**
+ * Off forgets all of them.
+ */
+on: boolean, };
+
+/**
  * How to set Claude Code up.
  */
 export type NewSetUp = { 
@@ -1014,6 +1040,70 @@ export type ReachedLimit = "usage" | "workspace_credits" | "workspace_usage" | {
  * Does it work?
  */
 export type Readiness = "tested" | "untested" | "waits";
+
+/**
+ * What was said in a request, without secrets.
+ */
+export type Recorded = { 
+/**
+ * The client's request: JSON.
+ */
+request: string, 
+/**
+ * The requests to the backend with their answers, in order. More than one, if it objected to the first or the model
+ * searched.
+ */
+upstream: Array<RecordedTurn>, 
+/**
+ * What the client got, as far as it came: an event stream, or JSON; empty where it is an error's status.
+ */
+answer: string, 
+/**
+ * Why it can't be made a case, if it can't.
+ */
+obstacle: string | null, };
+
+/**
+ * A request to the backend.
+ */
+export type RecordedTurn = { 
+/**
+ * The dialect that it is written in.
+ */
+dialect: Dialect, 
+/**
+ * JSON.
+ */
+request: string, 
+/**
+ * The answer's event stream; empty if the request was refused.
+ */
+events: string, };
+
+/**
+ * Whether contents are kept, and how many.
+ */
+export type RecordingState = { 
+/**
+ * Are they kept?
+ */
+on: boolean, 
+/**
+ * Requests whose contents are kept.
+ */
+exchanges: number, 
+/**
+ * So many at most; the oldest goes.
+ */
+most_exchanges: number, 
+/**
+ * Bytes that they take.
+ */
+bytes: number, 
+/**
+ * So many at most; the oldest goes.
+ */
+most_bytes: number, };
 
 /**
  * How many rows went.
@@ -1566,6 +1656,8 @@ export interface Routes {
   "GET /admin/activity": { body: undefined, answer: Exchange[] },
   /** One of them. */
   "GET /admin/activity/{id}": { body: undefined, answer: Exchange },
+  /** What was said in a request, on both sides. */
+  "GET /admin/activity/{id}/recording": { body: undefined, answer: Recorded },
   /** How Claude Code is set up. */
   "GET /admin/claude-code": { body: undefined, answer: SetUp },
   /** The variables that point a client here, and the lines that set them in each shell. With the local token. */
@@ -1587,6 +1679,8 @@ accounts; and each request when it has ended. */
   "GET /admin/openapi.json": { body: undefined, answer: unknown },
   /** How other programs are pointed here. With the local token. */
   "GET /admin/recipes": { body: undefined, answer: ClientRecipe[] },
+  /** Whether contents are kept, and how many. */
+  "GET /admin/recording": { body: undefined, answer: RecordingState },
   /** Every setting, in the order of the documentation. */
   "GET /admin/settings": { body: undefined, answer: Setting[] },
   /** The picture of the program. */
@@ -1607,6 +1701,8 @@ accounts; and each request when it has ended. */
   "POST /admin/accounts/{account}/test": { body: undefined, answer: Tested },
   /** Prefers an account to the others, for all sessions from now on. */
   "POST /admin/accounts/{account}/use": { body: undefined, answer: undefined },
+  /** Writes a request with the recorded ones before it in its conversation as a case that can be replayed. */
+  "POST /admin/activity/{id}/case": { body: undefined, answer: Exported },
   /** Points Claude Code at Dragoman, or tells what that would change. */
   "POST /admin/claude-code": { body: NewSetUp, answer: SetUpReport },
   /** A stream of `Check`, each as soon as it is done. Leaving ends the check-up. */
@@ -1625,6 +1721,8 @@ accounts; and each request when it has ended. */
   "POST /admin/usage/prune": { body: undefined, answer: Removed },
   /** Keeps an account out of use, or lets it in again. */
   "PUT /admin/accounts/{account}/paused": { body: Pause, answer: undefined },
+  /** Keeps the contents of requests from now on, in memory, or forgets all of them. */
+  "PUT /admin/recording": { body: NewRecording, answer: RecordingState },
   /** Opens or closes the proxy's listener; answers when that is done. */
   "PUT /admin/server": { body: Switch, answer: ServerState },
   /** Writes a setting into the settings file and uses it from now on. */

@@ -36,6 +36,9 @@ export function time(at, now = Date.now() / 1_000) {
 /** With seconds, for lists of things that happened today. @param {number} milliseconds since 1970 */
 export const moment = (milliseconds) => clockWithSeconds.format(new Date(milliseconds));
 
+/** @param {number} bytes */
+export const size = (bytes) => units.megabytes(short.format(bytes / (1 << 20)));
+
 /** @param {number} at unix seconds */
 export const date = (at) => day.format(new Date(at * 1_000));
 

@@ -15,6 +15,7 @@ export const units = {
   minutes: (/** @type {number} */ n) => `${n} min`,
   seconds: (/** @type {string} */ n) => `${n} s`,
   milliseconds: (/** @type {string} */ n) => `${n} ms`,
+  megabytes: (/** @type {string} */ n) => `${n} MB`,
   join: (/** @type {string} */ one, /** @type {string} */ other) => [one, other].filter(Boolean).join(' '),
 };
 
@@ -359,6 +360,19 @@ export const text = {
           return 'models.mode';
       }
     },
+    record: 'Record contents',
+    recordOff: 'Only numbers and names are kept. Switch this on to see both sides of the next requests; nothing of it is written to the disk.',
+    recordOn: (/** @type {string} */ kept, /** @type {string} */ size, /** @type {string} */ most) =>
+      `${kept} kept, ${size} of ${most}, without secrets, in memory only. Switching off forgets them.`,
+    notRecorded: 'The contents were not kept',
+    notRecordedAbout: 'Switch on “Record contents” above the list, then ask again: the next requests show both sides here.',
+    export: 'Export as a test case',
+    exported: 'Exported',
+    exportedAbout: (/** @type {number} */ files) =>
+      `${files} files were written, with the prompts and answers of this conversation. Look through them before you give them to anybody.`,
+    notWhole: 'The conversation began before it was recorded. Dragoman remembers a little of earlier requests, so a replay may differ.',
+    notExported: 'This request can’t be exported',
+    because: (/** @type {string} */ why) => `${why.charAt(0).toUpperCase()}${why.slice(1)}.`,
     back: 'All requests',
     detail: 'Request',
     at: 'Ended',
@@ -380,6 +394,33 @@ export const text = {
       renamed: 'Renamed',
       repaired: 'Filled in',
       adjusted: 'Asked in another way',
+    },
+  },
+
+  sides: {
+    request: 'Request, side by side',
+    answer: 'Answer, side by side',
+    client: 'The client’s side',
+    backend: 'The backend’s side',
+    which: 'Which request to the backend',
+    number: (/** @type {number} */ n, /** @type {number} */ all) => `${n} of ${all} to the backend`,
+    nothing: (/** @type {string} */ side) => `${side}: nothing here`,
+    raw: 'Events as they came',
+    clientEvents: 'What the client got, as it came',
+    backendEvents: 'What the backend said, as it came',
+    more: (/** @type {number} */ n) => `… and ${n} more characters`,
+    /** @type {Record<import('./align.js').Kind, string>} */
+    kinds: {
+      parameters: 'parameters',
+      system: 'system',
+      user: 'user',
+      assistant: 'assistant',
+      call: 'tool call',
+      result: 'tool result',
+      thinking: 'thinking',
+      tool: 'tool',
+      end: 'end',
+      other: 'block',
     },
   },
 

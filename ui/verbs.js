@@ -114,6 +114,14 @@ export const api = {
     list: (signal) => get('/activity', signal),
     /** @param {string} request @param {AbortSignal} signal @returns {Promise<import('./api.d.ts').Exchange>} */
     one: (request, signal) => get(`/activity/${id(request)}`, signal),
+    /** What was said in it. @param {string} request @param {AbortSignal} signal @returns {Promise<import('./api.d.ts').Recorded>} */
+    recorded: (request, signal) => get(`/activity/${id(request)}/recording`, signal),
+    /** @param {string} request @returns {Promise<import('./api.d.ts').Exported>} */
+    export: (request) => post(`/activity/${id(request)}/case`),
+    /** @param {AbortSignal} signal @returns {Promise<import('./api.d.ts').RecordingState>} */
+    recording: (signal) => get('/recording', signal),
+    /** @param {boolean} on @returns {Promise<import('./api.d.ts').RecordingState>} */
+    record: (on) => put('/recording', { on }),
   },
 
   /** The lines of the log that there are, then each as it is written. @param {(line: import('./api.d.ts').LogLine) => void} tell @param {AbortSignal} signal */

@@ -4,6 +4,7 @@
 
 mod access;
 mod life;
+mod recording;
 mod secrets;
 mod verbs;
 

@@ -191,6 +191,14 @@ async fn a_prompt_is_streamed_through_the_real_path_and_ends_with_who_asked() {
     drop(leaving);
     fake.until_gone("slow", SOON).await;
 
+    // A name of Claude's gets what the map shows for it, as from Claude Code's main loop.
+    fake.script([Rule::any("hello").text("Hello.")]);
+    ask("sonnet").open().await.events().await;
+    let models = good(&dragoman.admin("GET", "/admin/models").send().await);
+    let families = models["families"].as_array().unwrap();
+    let sonnet = families.iter().find(|family| family["asks"] == "sonnet").unwrap();
+    assert_eq!(fake.turns().last().unwrap().body["model"], sonnet["model"]);
+
     let failed = ask("no-such-model").open().await.events().await;
     assert_eq!(failed.last().unwrap().data["type"], "failed", "{failed:?}");
 }

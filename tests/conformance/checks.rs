@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use dragoman_protocol::layout as json;
 use libtest_mimic::{Failed, Trial};
 
 use crate::case::Case;
 use crate::placeholder::Bindings;
-use crate::{diff, directories, ids, json, script, table};
+use crate::{diff, directories, exported, ids, script, table};
 
 /// Checks as tests of their own.
 pub(crate) fn trials(ci: bool, update: bool) -> Vec<Trial> {
@@ -34,6 +35,12 @@ pub(crate) fn trials(ci: bool, update: bool) -> Vec<Trial> {
             control_lines_are_understood_or_refused,
         ),
         Trial::test("runner::odd_case_directories_are_refused", odd_case_directories_are_refused),
+        Trial::test("exported::a_recorded_conversation_passes_as_a_case", || {
+            exported::a_recorded_conversation_passes_as_a_case().map_err(Failed::from)
+        }),
+        Trial::test("exported::a_case_that_was_changed_fails", || {
+            exported::a_case_that_was_changed_fails().map_err(Failed::from)
+        }),
     ]
 }
 

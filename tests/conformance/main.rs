@@ -8,8 +8,8 @@
 mod case;
 mod checks;
 mod diff;
+mod exported;
 mod ids;
-mod json;
 mod notes;
 mod placeholder;
 mod run;
@@ -37,17 +37,26 @@ fn main() -> ExitCode {
         arguments.filter = Some("suite::expected_files_are_never_rewritten_in_ci".to_owned());
     }
     let mut trials = checks::trials(ci, update);
-    for directory in directories() {
-        trials.push(trial(&directory, update && !ci));
+    let given = std::env::var_os("CASES").map(|place| case_directories(Path::new(&place)));
+    let is_given = given.is_some();
+    for directory in given.unwrap_or_else(directories) {
+        trials.push(trial(&directory, update && !ci && !is_given));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// The case directories, in order.
 fn directories() -> Vec<PathBuf> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
-    let mut directories: Vec<PathBuf> = std::fs::read_dir(home)
-        .expect("read tests/conformance")
+    case_directories(&Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance"))
+}
+
+/// A case, or all that lie in a directory.
+fn case_directories(place: &Path) -> Vec<PathBuf> {
+    if place.join("case.toml").exists() {
+        return vec![place.to_owned()];
+    }
+    let mut directories: Vec<PathBuf> = std::fs::read_dir(place)
+        .expect("read the directory of the cases")
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.is_dir())

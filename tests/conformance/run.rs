@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use dragoman_protocol::layout as json;
 use support::fake::FakeChatGpt;
 use support::http::{Call, Headers};
 use support::{Dragoman, Launch};
@@ -11,7 +12,7 @@ use crate::case::{Case, Catalog, Dialect, Step, beside};
 use crate::placeholder::Bindings;
 use crate::script;
 use crate::upstream::{Seen, Upstream};
-use crate::{diff, json, notes};
+use crate::{diff, notes};
 
 /// The longest that a case may take.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -58,6 +59,9 @@ impl<'a> Runner<'a> {
         };
         if case.catalog == Catalog::Lite {
             upstream.fake().serve_catalog(support::fake::lite_catalog());
+        }
+        if let Some(text) = case.file("catalog.json") {
+            upstream.fake().serve_catalog(scripted(&text)?);
         }
         if let Some(code) = &case.refresh_error {
             upstream.fake().fail_refresh(401, code.clone().leak());
@@ -359,6 +363,17 @@ impl<'a> Runner<'a> {
         let path = self.case.directory.join(name);
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
     }
+}
+
+/// A catalog, marked so that the runner sees when it has been taken over.
+fn scripted(text: &str) -> Result<serde_json::Value, String> {
+    let mut catalog: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| format!("catalog.json: {error}"))?;
+    for model in catalog["models"].as_array_mut().into_iter().flatten() {
+        let description = model["description"].as_str().unwrap_or_default();
+        model["description"] = format!("{description} (scripted)").into();
+    }
+    Ok(catalog)
 }
 
 /// Sends calls all at once.

@@ -200,6 +200,60 @@ const exchanges = () => [
   ...Array.from({ length: 12 }, (_, at) => exchange(at + 7)),
 ];
 
+const sse = (...values) => values.map((value) => `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`).join('');
+const recorded = (number) => ({
+  obstacle: number === 1 ? null : 'this request has no whole answer, and a failure of the backend is not recorded',
+  request: JSON.stringify({
+    model: 'claude-opus-5-5',
+    max_tokens: 32_000,
+    stream: true,
+    system: [{ type: 'text', text: 'You are Claude Code, a command line tool that helps with software.' }],
+    messages: [
+      { role: 'user', content: [{ type: 'text', text: 'Which files are here?', cache_control: { type: 'ephemeral' } }] },
+      { role: 'assistant', content: [{ type: 'text', text: 'I will look.' }, { type: 'tool_use', id: 'call_01', name: 'Bash', input: { command: 'ls -la', description: 'List files' } }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'call_01', content: 'README.md\nsrc\nCargo.toml' }] },
+    ],
+    tools: [{ name: 'Bash', description: 'Runs a command.', input_schema: { type: 'object', properties: { command: { type: 'string' } } }, input_examples: [] }],
+  }),
+  upstream: [
+    {
+      dialect: 'lite',
+      request: JSON.stringify({
+        model: 'gpt-6.1-sol',
+        input: [
+          { type: 'additional_tools', role: 'developer', tools: [{ type: 'function', name: 'Bash', description: 'Runs a command.', strict: false, parameters: { type: 'object', properties: { command: { type: 'string' } } } }] },
+          { type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'You are Claude Code, a command line tool that helps with software.' }] },
+          { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Which files are here?' }] },
+          { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'I will look.' }] },
+          { type: 'function_call', call_id: 'call_01', name: 'Bash', arguments: '{"command":"ls -la","description":"List files"}' },
+          { type: 'function_call_output', call_id: 'call_01', output: 'README.md\nsrc\nCargo.toml' },
+        ],
+        stream: true,
+        store: false,
+        reasoning: { effort: 'medium', summary: 'auto' },
+      }),
+      events: sse(
+        { type: 'response.created', response: { id: 'resp_1' } },
+        { type: 'response.output_item.done', output_index: 0, item: { type: 'reasoning', summary: [{ type: 'summary_text', text: 'A list is enough.' }] } },
+        { type: 'response.output_item.done', output_index: 1, item: { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'There are three files.' }] } },
+        { type: 'response.completed', response: { id: 'resp_1', status: 'completed', usage: { input_tokens: 31_112, output_tokens: 313 } } },
+      ),
+    },
+  ],
+  answer: sse(
+    { type: 'message_start', message: { id: 'msg_1', role: 'assistant', content: [], usage: { input_tokens: 31_000, output_tokens: 1 } } },
+    { type: 'content_block_start', index: 0, content_block: { type: 'thinking', thinking: '', signature: '' } },
+    { type: 'content_block_delta', index: 0, delta: { type: 'thinking_delta', thinking: 'A list is enough.' } },
+    { type: 'content_block_stop', index: 0 },
+    { type: 'content_block_start', index: 1, content_block: { type: 'text', text: '' } },
+    { type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'There are ' } },
+    { type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'three files.' } },
+    { type: 'content_block_stop', index: 1 },
+    { type: 'message_delta', delta: { stop_reason: 'end_turn', stop_sequence: null }, usage: { input_tokens: 1_812, cache_read_input_tokens: 29_300, output_tokens: 313 } },
+    { type: 'message_stop' },
+  ),
+});
+
 const logLine = (number) => ({
   number,
   at: Date.now() - (60 - number) * 9_000,
@@ -217,13 +271,15 @@ const checks = [
 
 /** Serves the page and the answers of a scene on a free port of this machine. */
 export async function serve(name = 'used') {
-  const state = { snapshot: scene(name), connected: name !== 'fresh', settings: settings() };
+  const state = { snapshot: scene(name), connected: name !== 'fresh', recording: name === 'used', settings: settings() };
   const watchers = new Set();
   const readers = new Set();
   let lines = name === 'fresh' ? 0 : 60;
   let hushed = false;
   const publish = () => watchers.forEach((send) => send({ type: 'snapshot', snapshot: state.snapshot }));
   const status = () => ({ file: plan.file, state: state.connected ? 'connected' : 'not_connected', changed: [] });
+
+  const recording = () => ({ on: state.recording, exchanges: state.recording ? 12 : 0, most_exchanges: 100, bytes: state.recording ? 3_400_000 : 0, most_bytes: 64 << 20 });
 
   const routes = {
     'GET /admin/claude-code': () => ({ status: status(), conflicts: [] }),
@@ -247,6 +303,9 @@ export async function serve(name = 'used') {
     'GET /admin/usage': ({ query }) => (name === 'fresh' ? [] : usage(query.get('by'), query.get('every'), Number(query.get('since') ?? midnight))),
     'GET /admin/usage/limits': ({ query }) => (name === 'fresh' ? [] : limitPoints(Number(query.get('since')))),
     'GET /admin/activity': () => (name === 'fresh' ? [] : exchanges()),
+    'GET /admin/recording': () => recording(),
+    'PUT /admin/recording': ({ body }) => ((state.recording = body.on), recording()),
+    'POST /admin/activity/req_1001/case': () => ({ directory: '/home/you/.local/state/dragoman/cases/X-req_1001', files: ['case.toml', 'request.json', 'upstream.json', 'events.sse', 'answer.sse', 'notes.json', 'catalog.json'], whole: false }),
     'POST /admin/logins': () => ({ id: 1, steps: [] }),
   };
   const streams = {
@@ -287,6 +346,7 @@ export async function serve(name = 'used') {
       response.on('close', () => leave?.());
       return;
     }
+    const oneRecording = url.pathname.match(/^\/admin\/activity\/req_(100[15])\/recording$/);
     const oneExchange = url.pathname.match(/^\/admin\/activity\/([^/]+)$/);
     const setKey = url.pathname.match(/^\/admin\/settings\/(.+)$/);
     const answer = (status, value) => {
@@ -300,6 +360,7 @@ export async function serve(name = 'used') {
     }
     const found = oneExchange && exchanges().find(({ id }) => id === oneExchange[1]);
     if (found) return answer(200, found);
+    if (oneRecording && state.recording) return answer(200, recorded(Number(oneRecording[1]) - 1000));
     if (url.pathname.startsWith('/admin/')) return answer(404, { error: { kind: 'not_found', message: `there is nothing at ${url.pathname}`, hint: null } });
     const file = normalize(url.pathname === '/' ? '/index.html' : url.pathname);
     try {

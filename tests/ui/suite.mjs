@@ -1,6 +1,7 @@
 // The pages in a real browser: headless Chromium, driven by Playwright, looked over by axe.
 //
-//   node tests/ui/suite.mjs      every scene of fixture.mjs
+//   node tests/ui/suite.mjs              every scene of fixture.mjs
+//   node tests/ui/suite.mjs live LINK    a running Dragoman that is signed out; LINK lets the browser in, once
 //
 // One line for each check, `ok` or `FAILED`; it ends with 1 if one failed. Pictures go to target/screenshots.
 
@@ -53,6 +54,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? 
 async function visitor(options = {}) {
   const context = await browser.newContext({ viewport: SIZES[0], ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
   const complaints = [];
   page.on('console', (message) => message.type() === 'error' && complaints.push(`${message.text()} ${message.location().url}`));
   page.on('pageerror', (error) => complaints.push(String(error.stack ?? error)));
@@ -359,6 +361,46 @@ async function activity() {
     await page.keyboard.press('Escape');
     await page.locator('#requests').waitFor();
   });
+  await check('recording is switched by keys, and says what it keeps', async () => {
+    await open(page, address, 'activity');
+    await page.locator('#recording', { hasText: '12 kept, 3.24 MB of 64 MB' }).waitFor();
+    await page.locator('#record').press('Space');
+    await page.locator('#recording', { hasText: 'Only numbers and names are kept' }).waitFor();
+    await open(page, address, 'activity/req_1001');
+    await page.getByText('The contents were not kept').waitFor();
+    await open(page, address, 'activity');
+    await page.locator('#record').press('Space');
+    await page.locator('#recording', { hasText: '12 kept' }).waitFor();
+  });
+  await check('both sides stand beside each other, block by block, with what was changed between them', async () => {
+    await open(page, address, 'activity/req_1001');
+    const pairs = (id) => page.locator(`#${id} .pair:not([aria-hidden])`).evaluateAll((all) => all.map((pair) => [...pair.querySelectorAll('.block')].map((block) => block.querySelector('summary')?.textContent.trim() ?? '')));
+    await page.locator('#request-sides .pair').nth(3).waitFor();
+    const both = (kind) => [kind, kind];
+    const request = [both('parameters'), both('system'), both('user'), both('assistant'), both('tool call Bash'), both('tool result'), both('tool Bash')];
+    assert(JSON.stringify(await pairs('request-sides')) === JSON.stringify(request), JSON.stringify(await pairs('request-sides')));
+    const answer = [both('thinking'), both('assistant'), ['end', 'end response.completed']];
+    assert(JSON.stringify(await pairs('answer-sides')) === JSON.stringify(answer), JSON.stringify(await pairs('answer-sides')));
+    const words = await page.locator('#answer-sides pre').allTextContents();
+    assert(words.filter((text) => text === 'There are three files.').length === 2, words.join('\n'));
+    await page.locator('#request-sides .pair', { hasText: 'tool Bash' }).locator('.mark summary').press('Enter');
+    await page.locator('.mark[open]', { hasText: 'upstream has no examples' }).waitFor();
+    await page.locator('#backend-events summary').press('Enter');
+    await page.locator('#backend-events pre', { hasText: 'response.created' }).waitFor();
+    await page.screenshot({ path: join(PICTURES, 'sides-light.png'), fullPage: true });
+    const wrong = [...(await findings(page)), ...(await page.evaluate(overflow))];
+    assert(wrong.length === 0, wrong.join('\n'));
+  });
+  await check('a recorded request is exported, and one that can’t be says why', async () => {
+    await page.locator('#export').press('Enter');
+    await page.locator('#exported', { hasText: '/cases/X-req_1001' }).waitFor();
+    assert((await page.locator('#exported').textContent()).includes('a replay may differ'), 'it is not told that the beginning is missing');
+    await page.keyboard.press('Escape');
+    await open(page, address, 'activity/req_1005');
+    await page.locator('#export').press('Enter');
+    await page.locator('#obstacle', { hasText: 'no whole answer' }).waitFor();
+    await page.keyboard.press('Escape');
+  });
   await check('the overview tells the last problem and leads to it', async () => {
     await open(page, address, 'overview');
     await page.locator('#last-problem', { hasText: 'overloaded' }).getByRole('link').click();
@@ -444,8 +486,154 @@ async function noLanguage() {
   });
 }
 
+// === with a running program (tests/browser starts it and its backend) ===
+
+/** Everything that a person does in the dashboard happens in the program, and what happens in it shows. */
+async function live(link) {
+  const { context, page, complaints } = await visitor();
+  const address = new URL('/', link).href;
+  const clean = () => assert(complaints.length === 0, complaints.join('\n'));
+  await check('live: the link lets this browser in, and leaves no trace of its code', async () => {
+    await page.goto(link);
+    await page.locator('#state', { hasText: 'On' }).waitFor();
+    assert(page.url() === address, `the address is ${page.url()}`);
+    const [cookie, ...more] = await context.cookies(`${address}admin/`);
+    assert(more.length === 0 && cookie.httpOnly && cookie.sameSite === 'Strict' && cookie.path === '/admin', JSON.stringify(cookie));
+    assert((await page.evaluate(() => document.cookie)) === '', 'the page can read the cookie');
+    clean();
+  });
+  await check('live: the same link lets nobody else in', async () => {
+    const other = await visitor();
+    const answer = await other.page.goto(link);
+    assert(answer.status() === 403, `it was answered with ${answer.status()}`);
+    await other.page.goto(address);
+    await other.page.locator('#lost', { hasText: 'dragoman open' }).waitFor();
+    await other.context.close();
+  });
+  await firstRun(context, page, clean);
+  await mapping(page, address, clean);
+  await happening(context, page, address, clean);
+  const cookies = await context.cookies();
+  await look('live', address, [...PAGES], async (page) => {
+    await page.context().addCookies(cookies);
+    await settled(page);
+  });
+  await using(page, address);
+  await context.close();
+}
+
+/** The three steps against a backend: sign in, set up, an answer that streams. */
+async function firstRun(context, page, clean) {
+  await check('live: the first steps lead from signing in to an answer that streams', async () => {
+    await page.locator('#sign-in').click();
+    const url = await page.locator('#page-address').textContent();
+    const provider = await context.newPage();
+    await provider.goto(url);
+    await provider.close();
+    await page.locator('#step-sign-in', { hasText: 'Signed in as' }).waitFor();
+    await page.locator('#plan-file', { hasText: 'settings.json' }).waitFor();
+    await page.locator('#set-up').click();
+    await page.locator('#step-set-up', { hasText: 'Claude Code uses Dragoman' }).waitFor();
+    await page.locator('#say-hello').click();
+    await page.waitForFunction(() => document.getElementById('answer')?.textContent === 'Hello from ');
+    await page.locator('#answer', { hasText: 'Hello from the other side.' }).waitFor();
+    await page.locator('#answer-facts', { hasText: 'first word after' }).waitFor();
+    await page.locator('#first-run-done').click();
+    await page.locator('#standing', { hasText: 'set up ✓' }).waitFor();
+    clean();
+  });
+}
+
+/** The model map is what answers the next request. */
+async function mapping(page, address, clean) {
+  await check('live: another model for a family answers the next request', async () => {
+    await open(page, address, 'models');
+    const row = page.locator('[data-family=sonnet]');
+    await row.getByRole('button').click();
+    await row.locator('.note', { hasText: 'gpt-6.1-terra' }).waitFor();
+    await page.locator('#model-sonnet').selectOption('gpt-5.5');
+    await row.locator('.why', { hasText: 'your rule models.sonnet' }).waitFor();
+    await row.getByRole('button').click();
+    await row.locator('.note', { hasText: 'gpt-5.5' }).waitFor();
+    clean();
+  });
+}
+
+/** A question on the path of Claude Code, asked beside the page that is watched. */
+const ask = (page, text) =>
+  page.evaluate(async (text) => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch('/admin/prompt', { method: 'POST', headers, body: JSON.stringify({ text, model: 'opus' }) });
+    await answer.text();
+  }, text);
+
+/** Requests and log lines appear by themselves; what is recorded shows both sides. */
+async function happening(context, page, address, clean) {
+  const beside = await context.newPage();
+  await beside.goto(`${address}#/about`);
+  const rows = page.locator('#requests a');
+  await check('live: a request appears in Activity and in the log when it ends', async () => {
+    await open(page, address, 'activity');
+    await rows.first().waitFor();
+    const before = await rows.count();
+    await ask(beside, 'ask beside');
+    await rows.nth(before).waitFor();
+    assert((await rows.first().textContent()).includes('the catalog’s order'), await rows.first().textContent());
+    await open(page, address, 'logs');
+    await page.locator('.log-line').first().waitFor();
+    const lines = await page.locator('.log-line', { hasText: 'request finished' }).count();
+    await ask(beside, 'ask beside');
+    await page.waitForFunction((lines) => [...document.querySelectorAll('.log-line')].filter((line) => line.textContent.includes('request finished')).length === lines + 1, lines);
+    assert(!(await page.locator('#log').textContent()).includes('beside'), 'the log holds a prompt');
+    clean();
+  });
+  await check('live: a recorded request shows both sides and is exported', async () => {
+    await open(page, address, 'activity');
+    await page.locator('#record').click();
+    await page.locator('#recording', { hasText: '0 kept' }).waitFor();
+    const before = await rows.count();
+    await ask(beside, 'ask for the record');
+    await rows.nth(before).waitFor();
+    await page.locator('#recording', { hasText: '1 kept' }).waitFor();
+    await rows.first().click();
+    await page.locator('#request-sides pre', { hasText: 'ask for the record' }).nth(1).waitFor();
+    await page.locator('#answer-sides pre', { hasText: 'Said beside.' }).nth(1).waitFor();
+    await page.locator('#export').click();
+    await page.locator('#exported', { hasText: '/cases/X-req_' }).waitFor();
+    await page.keyboard.press('Escape');
+    clean();
+  });
+  await beside.close();
+}
+
+/** What a person changes is changed in the program. */
+async function using(page, address) {
+  await check('live: the switch in the dashboard turns the program off and on', async () => {
+    await open(page, address, 'overview');
+    await page.locator('#switch').click();
+    await page.locator('#state', { hasText: 'Off' }).waitFor();
+    await page.locator('#switch').click();
+    await page.locator('#state', { hasText: 'On' }).waitFor();
+  });
+  await check('live: a setting is saved, shown with its place in the file, taken back, and refused', async () => {
+    await open(page, address, 'settings');
+    const row = page.locator('[data-key="history.keep_days"]');
+    await row.locator('input').fill('30');
+    await row.locator('input').press('Enter');
+    await row.getByText('config.toml').waitFor();
+    await row.locator('button.link').click();
+    await row.getByText('config.toml').waitFor({ state: 'detached' });
+    await row.locator('input').fill('0');
+    await row.locator('input').press('Enter');
+    await page.locator('#toast, .note.bad', { hasText: 'keep_days' }).first().waitFor();
+  });
+}
+
 await mkdir(PICTURES, { recursive: true });
-await fixture();
+const [what, link] = process.argv.slice(2);
+if (what === 'live' && link) await live(link);
+else if (what === undefined) await fixture();
+else throw new Error(`usage: node ${process.argv[1]} [live LINK]`);
 await browser.close();
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);

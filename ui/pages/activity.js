@@ -1,9 +1,10 @@
-// The requests that went through, newest first, and one of them in detail.
+// The requests that went through, newest first, and one of them in detail: with both sides, if it was recorded.
 
 import { api } from '../verbs.js';
-import { amount, moment, number, took } from '../format.js';
-import { Filter } from '../parts/controls.js';
-import { Awaiting, Empty, ErrorNote, Group, Note, Page, Row, useKeys } from '../parts/layout.js';
+import { amount, moment, number, size, took } from '../format.js';
+import { Button, Copy, Filter, Toggle } from '../parts/controls.js';
+import { Awaiting, Dialog, Empty, ErrorNote, Group, Note, Page, Row, useKeys } from '../parts/layout.js';
+import { Sides } from '../parts/sides.js';
 import { useAsked, useExchanges, useSnapshot } from '../store.js';
 import { text } from '../strings.js';
 import { html, useState } from '../vendor/ui.js';
@@ -23,6 +24,7 @@ function List() {
   const shown = all.filter((exchange) => inLine(exchange).toLowerCase().includes(filter.trim().toLowerCase()));
   return html`<${Page} title=${words.title} wide action=${html`<${Filter} value=${filter} onInput=${setFilter} label=${words.filter} />`}>
     ${list.error != null && html`<${ErrorNote} error=${list.error} again=${list.again} />`}
+    <${Recording} ended=${all[0]?.id} />
     <${Group} title=${words.requests} end=${html`<span class="muted small" id="running">${words.count(snapshot?.activity.requests_running ?? 0, all.length)}</span>`}>
       ${!list.value
         ? !list.error && html`<${Awaiting} words=${words.awaiting} />`
@@ -36,6 +38,18 @@ function List() {
               ${shown.map((exchange) => html`<li key=${exchange.id}><${Request} exchange=${exchange} /></li>`)}
             </ul>
           `}
+    <//>
+  <//>`;
+}
+
+/** Whether contents are kept, and how many are. @param {{ ended: string | undefined }} props `ended`: the newest request */
+function Recording({ ended }) {
+  const asked = useAsked('recording', api.activity.recording, [ended]);
+  const { on = false, exchanges = 0, bytes = 0, most_bytes: most = 0 } = asked.value ?? {};
+  const about = on ? words.recordOn(number(exchanges), size(bytes), size(most)) : words.recordOff;
+  return html`<${Group} label=${words.record}>
+    <${Row} title=${words.record} about=${about} id="recording">
+      <${Toggle} id="record" on=${on} label=${words.record} onFlip=${async (/** @type {boolean} */ on) => asked.put(await api.activity.record(on))} />
     <//>
   <//>`;
 }
@@ -74,6 +88,7 @@ function Request({ exchange }) {
 /** @param {{ id: string }} props */
 function Detail({ id }) {
   const asked = useAsked(`activity ${id}`, (signal) => api.activity.one(id, signal));
+  const recorded = useAsked(`recorded ${id}`, (signal) => api.activity.recorded(id, signal));
   useKeys((event) => {
     if (event.key === 'Escape' && !document.querySelector('dialog[open]')) location.hash = '#/activity';
   });
@@ -95,11 +110,31 @@ function Detail({ id }) {
     [words.duration, took(exchange.duration_ms)],
     [words.tokensInAll, tokens ? words.tokensLong(number(tokens.input), number(tokens.cached), number(tokens.output)) : text.none],
   ];
-  return html`<${Page} title=${words.detail} wide action=${back}>
+  return html`<${Page} title=${words.detail} wide action=${html`${recorded.value && html`<${Export} id=${id} obstacle=${recorded.value.obstacle} />`}${back}`}>
     ${exchange.error && html`<${Note} tone="warn"><strong>${state.words}</strong> · ${words.todo(exchange.error)}<//>`}
     <${Group}><dl class="facts pad" id="facts">${facts.map(([name, value]) => html`<div key=${name}><dt class="muted small">${name}</dt><dd>${value}</dd></div>`)}</dl><//>
     <${Notes} exchange=${exchange} />
+    ${recorded.value
+      ? html`<${Sides} recorded=${recorded.value} notes=${exchange.notes} />`
+      : !recorded.asking && html`<${Group}><${Empty} title=${words.notRecorded}>${words.notRecordedAbout}<//><//>`}
   <//>`;
+}
+
+/** Makes a case of it, and says where it lies. @param {{ id: string, obstacle: string | null }} props */
+function Export({ id, obstacle }) {
+  const [exported, setExported] = useState(/** @type {import('../api.d.ts').Exported | null} */ (null));
+  const [why, setWhy] = useState(false);
+  const press = async () => (obstacle ? setWhy(true) : setExported(await api.activity.export(id)));
+  return html`<${Button} id="export" onPress=${press}>${words.export}<//>
+    ${exported && html`<${Dialog} id="exported" title=${words.exported} onClose=${() => setExported(null)}
+      actions=${html`<${Copy} words=${() => exported.directory} /><${Button} onPress=${() => setExported(null)}>${text.done}<//>`}>
+      <p>${words.exportedAbout(exported.files.length)}</p>
+      <pre class="code">${exported.directory}</pre>
+      ${!exported.whole && html`<${Note} tone="warn">${words.notWhole}<//>`}
+    <//>`}
+    ${why && html`<${Dialog} id="obstacle" title=${words.notExported} onClose=${() => setWhy(false)} actions=${html`<${Button} onPress=${() => setWhy(false)}>${text.close}<//>`}>
+      <p>${words.because(obstacle ?? '')}</p>
+    <//>`}`;
 }
 
 /** What was changed or left out on the way. @param {{ exchange: Exchange }} props */

@@ -21,6 +21,7 @@ mod models;
 mod pages;
 mod program;
 mod prompt;
+mod recording;
 mod set_up;
 mod settings;
 #[cfg(test)]
@@ -63,6 +64,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(check_up::routes())
         .merge(prompt::routes())
         .merge(activity::routes())
+        .merge(recording::routes())
         .merge(logs::routes())
 }
 

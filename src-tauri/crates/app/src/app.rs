@@ -5,6 +5,7 @@ mod claude_code;
 mod login;
 mod mcp;
 mod prompt;
+mod recording;
 mod settings_file;
 
 pub use self::accounts::Tested;
@@ -40,6 +41,7 @@ use crate::{Error, environment};
 pub use self::login::{LoginKind, LoginRun, Paste};
 pub use self::mcp::McpReport;
 pub use self::prompt::{Prompt, PromptEvent};
+pub use self::recording::Exported;
 
 /// How long open streams may go on after the switch was turned off, or after Quit (DECISIONS 27).
 pub const STREAMS: Duration = Duration::from_secs(30);

@@ -55,6 +55,9 @@ pub enum Error {
     /// The usage history can't be read or changed.
     #[error("the usage history can't be used: {0}")]
     History(String),
+    /// What was recorded can't be shown or replayed.
+    #[error("{0}")]
+    NotACase(#[from] crate::case::NotACase),
     /// The program is ending.
     #[error("Dragoman is stopping")]
     Stopping,

@@ -7,6 +7,7 @@
 
 mod admin;
 mod app;
+mod case;
 mod claude_code;
 mod doctor;
 mod environment;
@@ -28,8 +29,10 @@ pub mod token;
 
 pub use admin::{AdminState, Answer, Call, Door, Reply, link};
 pub use app::{
-    App, LoginKind, LoginRun, McpReport, Options, Paste, Prompt, PromptEvent, STREAMS, Tested, running,
+    App, Exported, LoginKind, LoginRun, McpReport, Options, Paste, Prompt, PromptEvent, STREAMS, Tested,
+    running,
 };
+pub use case::NotACase;
 pub use claude_code::{
     Change, Conflict, Connect, Refused, Report as SetUpReport, Scope, Standing, Status as SetUpStatus, Weight,
 };

@@ -267,6 +267,11 @@ impl Paths {
         more
     }
 
+    /// Where cases go that are made of what was recorded.
+    pub(crate) fn cases(&self) -> PathBuf {
+        self.state.join("cases")
+    }
+
     /// The usage history.
     pub fn history(&self) -> PathBuf {
         self.state.join("history.db")

@@ -12,6 +12,7 @@ pub mod anthropic {
 pub mod count;
 pub mod failure;
 pub mod json;
+pub mod layout;
 pub mod open;
 pub mod openai {
     //! What OpenAI calls things: Responses requests, items, events, errors.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::record::Tape;
 use crate::routes::Decision;
 
 /// The proxy's state of work.
@@ -154,6 +155,7 @@ impl Ledger {
                 notes_in_all: 0,
             },
             kinds: BTreeMap::new(),
+            tape: None,
         }
     }
 }
@@ -168,6 +170,8 @@ pub(crate) struct Entry {
     finished: Finished,
     /// By kind of note: what a log shows of them without being asked for each.
     kinds: BTreeMap<What, Kind>,
+    /// Where it is recorded, if the user wants that.
+    tape: Option<Tape>,
 }
 
 /// The notes of one kind.
@@ -180,6 +184,16 @@ struct Kind {
 impl Entry {
     pub(crate) fn output(&mut self) {
         self.first_output.get_or_insert_with(|| self.began.elapsed());
+    }
+
+    /// It is recorded there.
+    pub(crate) fn record(&mut self, tape: Option<Tape>) {
+        self.tape = tape;
+    }
+
+    /// Where it is recorded.
+    pub(crate) fn tape(&self) -> Option<&Tape> {
+        self.tape.as_ref()
     }
 
     /// It is made for this account.
@@ -245,6 +259,10 @@ impl Drop for Entry {
         );
         for Kind { first: Note { what, place, detail }, count } in self.kinds.values() {
             tracing::info!(request_id, ?what, first_place = place, why = detail, count, "fidelity notes");
+        }
+        // Whoever hears of the end may look at the recording.
+        if let Some(tape) = self.tape.take() {
+            tape.close();
         }
         (self.witness.0)(&self.finished);
         let finished = self.finished.clone();

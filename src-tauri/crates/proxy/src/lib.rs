@@ -16,6 +16,7 @@ mod now;
 mod originals;
 mod probe;
 mod quota;
+mod record;
 mod relay;
 mod routes;
 mod search;
@@ -37,6 +38,7 @@ pub use extra::ExtraTool;
 pub use guard::is_ours;
 pub use now::in_words;
 pub use probe::{Answering, Probe};
+pub use record::{Fill, Recorder, Recording, Said};
 pub use routes::{
     BadTarget, CodexDefaults, Context, Decider, Decision, Facts, Family, Mode, Passed, Routed, Rules,
     Scenario, Target, Tier, gateway_id,
@@ -58,6 +60,7 @@ struct Inner {
     originals: originals::Remembered,
     counting: count::Counting,
     activity: activity::Ledger,
+    recorder: Recorder,
 }
 
 impl Proxy {
@@ -71,6 +74,7 @@ impl Proxy {
                 originals: originals::Remembered::default(),
                 counting: count::Counting::default(),
                 activity: activity::Ledger::new(witness),
+                recorder: Recorder::default(),
             }),
         }
     }
@@ -78,6 +82,11 @@ impl Proxy {
     /// What is going on, and its changes.
     pub fn activity(&self) -> watch::Receiver<Activity> {
         self.inner.activity.watch()
+    }
+
+    /// What is said on both sides, while it is switched on.
+    pub fn recorder(&self) -> &Recorder {
+        &self.inner.recorder
     }
 
     /// The routes. A base URL that was configured with `/v1` at its end works too (M16).

@@ -28,6 +28,7 @@ use crate::error::{failure_response, request_id, set_request_id};
 use crate::extra::{self, ExtraTool};
 use crate::now::now;
 use crate::quota::{self, AnsweredBy};
+use crate::record::{self, Tape};
 use crate::relay;
 use crate::routes::{Facts, Routed};
 use crate::search::Searches;
@@ -107,6 +108,8 @@ impl Exchange {
             upstream_model: &route.model,
             decision: &decision,
         });
+        let asked = record::Asked { request_id: id, thread: &ids.thread, headers, body: &body };
+        entry.record(proxy.inner.recorder.begin(asked, config.token.expose()));
         let lane = Lane { session: &ids.session, pool: route.pool };
         let attempt = entry.judge(client.plan(&route.model, route.dialect, lane).await)?;
         entry.made_for(attempt.login.as_str());
@@ -123,6 +126,9 @@ impl Exchange {
         let translated = entry.judge(messages_to_responses(&request, context))?;
         entry.sent_with(translated.request.reasoning.effort);
         let upstream_body = entry.judge(body_of(&translated.request, text.len()))?;
+        if let Some(tape) = entry.tape() {
+            tape.sent(attempt.dialect, &upstream_body);
+        }
         let Translated { names, format, context_management, replayed, notes, .. } = translated;
         entry.note(notes);
         entry.note(extra::note(&extra));
@@ -151,7 +157,8 @@ impl Exchange {
             thread: ids.thread.clone(),
             window: seen.window,
         };
-        let source = Arc::new(Source { body: body.clone(), route, known: thread });
+        let tape = entry.tape().cloned();
+        let source = Arc::new(Source { body: body.clone(), route, known: thread, tape });
         let searches = facts.search.then(|| Searches::new(client.clone(), head.clone(), Arc::clone(&source)));
         let turn = head.turn(continues, attempt, upstream_body, source, Searched::default());
         Ok(Self {
@@ -202,6 +209,8 @@ pub(crate) struct Source {
     body: Bytes,
     route: Route,
     known: Known,
+    /// Where the exchange is recorded.
+    tape: Option<Tape>,
 }
 
 impl Source {
@@ -215,7 +224,11 @@ impl Source {
         extra::add(&mut request, &self.known.extra);
         let context = self.known.context(&self.route, attempt, searched);
         let Translated { request, .. } = messages_to_responses(&request, context)?;
-        body_of(&request, text.len())
+        let body = body_of(&request, text.len())?;
+        if let Some(tape) = &self.tape {
+            tape.sent(attempt.dialect, &body);
+        }
+        Ok(body)
     }
 
     /// Looks at the request itself.

@@ -108,7 +108,10 @@ impl Interpreter {
     }
 
     /// One upstream read: all events in it, into one buffer.
-    fn take(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), Failure> {
+    fn take(&mut self, chunk: &Bytes, sink: &mut impl Sink) -> Result<(), Failure> {
+        if let Some(tape) = self.books.entry.tape() {
+            tape.heard(chunk);
+        }
         let now = now().unix;
         self.decoder.push(chunk);
         while let Some(frame) = self.decoder.next_frame() {
@@ -130,6 +133,9 @@ impl Interpreter {
         if !self.machine.is_searching() {
             return None;
         }
+        if let Some(tape) = self.books.entry.tape() {
+            tape.searched();
+        }
         self.decoder = Decoder::default();
         let asked = self.machine.asked();
         Some(match &self.searches {
@@ -146,6 +152,13 @@ impl Interpreter {
         };
         let turn = searches.next(attempt.clone(), searched)?;
         Ok(Some(open(self.books.proxy.inner.client.clone(), turn)))
+    }
+
+    /// This goes to the client.
+    fn written(&self, bytes: &Bytes) {
+        if let Some(tape) = self.books.entry.tape() {
+            tape.answered(bytes);
+        }
     }
 
     /// Closes the books on a whole answer.
@@ -203,9 +216,11 @@ pub(crate) async fn fold(exchange: Exchange) -> Result<Response, Failure> {
                 notes.add(What::Dropped, "response.output", detail);
             }
             interpreter.books.entry.note(notes);
+            let answer = Bytes::from(sink.into_json());
+            interpreter.written(&answer);
             interpreter.answered();
             let account = interpreter.account.clone();
-            Ok(answered_by(account, response("application/json", Body::from(sink.into_json()))))
+            Ok(answered_by(account, response("application/json", Body::from(answer))))
         }
         Err(failure) => Err(interpreter.failed(failure)),
     }
@@ -284,7 +299,9 @@ impl Relay {
         loop {
             if !self.sink.bytes.is_empty() {
                 self.last_write = Instant::now();
-                return Some(Bytes::from(std::mem::take(&mut self.sink.bytes)));
+                let bytes = Bytes::from(std::mem::take(&mut self.sink.bytes));
+                self.interpreter.written(&bytes);
+                return Some(bytes);
             }
             match self.step().await {
                 Step::Opened(Ok(stream)) => {

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::case::NotACase;
 use crate::{App, Error};
 
 /// More than any verb is told.
@@ -72,6 +73,8 @@ pub(super) enum ErrorKind {
     ClaudeCode,
     /// The settings file can't be used.
     Settings,
+    /// A recording is not there or can't be replayed.
+    Recording,
     /// A file of ours can't be read or written, or there is a defect.
     Internal,
     /// The program is ending.
@@ -119,6 +122,8 @@ impl From<Error> for Problem {
             Error::Account(AccountProblem::Unknown { .. }) => (StatusCode::NOT_FOUND, ErrorKind::Account),
             Error::Account(_) | Error::WhichAccount { .. } => (StatusCode::CONFLICT, ErrorKind::Account),
             Error::ClaudeCode(_) => (StatusCode::CONFLICT, ErrorKind::ClaudeCode),
+            Error::NotACase(NotACase::NotRecorded) => (StatusCode::NOT_FOUND, ErrorKind::Recording),
+            Error::NotACase(_) => (StatusCode::CONFLICT, ErrorKind::Recording),
             Error::Stopping => (StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Stopping),
             Error::NoHome
             | Error::File { .. }

@@ -40,7 +40,9 @@ impl TypeVisitor for Declarations<'_> {
 }
 
 fn declarations(config: &Config) -> String {
-    use super::{accounts, answer, check_up, logins, logs, models, program, prompt, set_up, settings, usage};
+    use super::{
+        accounts, answer, check_up, logins, logs, models, program, prompt, recording, set_up, settings, usage,
+    };
     let mut all = Declarations { config, seen: HashSet::new(), by_name: BTreeMap::new() };
     all.visit::<answer::ErrorAnswer>();
     all.visit::<program::AdminEvent>();
@@ -76,6 +78,10 @@ fn declarations(config: &Config) -> String {
     all.visit::<prompt::NewPrompt>();
     all.visit::<crate::PromptEvent>();
     all.visit::<crate::Exchange>();
+    all.visit::<recording::RecordingState>();
+    all.visit::<recording::NewRecording>();
+    all.visit::<recording::Recorded>();
+    all.visit::<crate::app::Exported>();
     all.visit::<logs::LogWish>();
     all.visit::<crate::LogLine>();
     all.visit::<crate::Check>();

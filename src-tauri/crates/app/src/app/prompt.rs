@@ -111,6 +111,8 @@ impl App {
             "model": model.as_deref().unwrap_or(MODEL),
             "max_tokens": LONGEST,
             "stream": true,
+            // As the main loop asks; without it, it would be a title's request, which the small model answers.
+            "thinking": { "type": "adaptive" },
             "messages": [{ "role": "user", "content": text }],
         });
         let asked = self.inner.proxy.ask(&session, body.to_string()).await;

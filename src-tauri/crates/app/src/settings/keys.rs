@@ -7,7 +7,7 @@ use ts_rs::TS;
 use utoipa::ToSchema;
 
 use super::values::Word;
-use super::{Compression, Level, McpOffer, Mode, Strategy, TokenStore, WhenOff};
+use super::{Compression, Level, McpOffer, Mode, Settings, Source, Strategy, TokenStore, WhenOff};
 
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +117,23 @@ impl Key {
 
 fn words<W: Word>() -> Vec<&'static str> {
     W::WORDS.iter().map(|(word, _)| *word).collect()
+}
+
+impl Settings {
+    /// What the user chose in these sections, as a settings file would say it.
+    pub(crate) fn chosen(&self, sections: &[&str]) -> toml::Table {
+        let mut all = toml::Table::new();
+        for (entry, key) in self.entries().into_iter().zip(&KEYS) {
+            let is_chosen = sections.contains(&key.section()) && self.source(key.name) != Source::Default;
+            if let (true, Some(words)) = (is_chosen, entry.value) {
+                let section = all.entry(key.section()).or_insert_with(|| toml::Table::new().into());
+                if let Some(section) = section.as_table_mut() {
+                    section.insert(key.field().to_owned(), key.kind.value(&words));
+                }
+            }
+        }
+        all
+    }
 }
 
 impl Kind {

@@ -2,7 +2,7 @@
 //! members and change escapes; both are part of what a case says.)
 
 /// The same JSON with one member or element a line; `None` if it is no JSON.
-pub(crate) fn laid_out(text: &str) -> Option<String> {
+pub fn laid_out(text: &str) -> Option<String> {
     serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
     let mut out = String::with_capacity(text.len() * 2);
     let mut depth = 0;
@@ -43,7 +43,7 @@ pub(crate) fn laid_out(text: &str) -> Option<String> {
 }
 
 /// The same JSON without white space between its parts, as the real client sends it; text that is no JSON as it is.
-pub(crate) fn packed(text: &str) -> String {
+pub fn packed(text: &str) -> String {
     if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
         return text.to_owned();
     }

@@ -1,0 +1,108 @@
+//! What the program records and exports is a case that this runner takes and passes: a conversation of two requests, with
+//! reasoning that comes back, is recorded, exported through the admin API, read and run.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::fake::{FakeChatGpt, Rule};
+use support::{Dragoman, Launch};
+
+use crate::case::Case;
+use crate::run;
+
+/// A conversation is recorded and exported, and the case passes.
+pub(crate) fn a_recorded_conversation_passes_as_a_case() -> Result<(), String> {
+    let (_dragoman, directory) = exported()?;
+    let case = Case::read(&directory)?;
+    holds(case.steps.len() == 2, "both requests are in it")?;
+    let text = |name: &str| case.file(name).unwrap_or_default();
+    holds(text("2.request.json").contains("{{signature1}}"), "reasoning comes back by its name")?;
+    holds(text("config.toml").contains("gpt-5.5"), "the rule that decided is in it")?;
+    run::run(&case, false)
+}
+
+/// The same with another answer of the backend's must fail: the run above is no formality.
+pub(crate) fn a_case_that_was_changed_fails() -> Result<(), String> {
+    let (_dragoman, directory) = exported()?;
+    let path = directory.join("2.events.sse");
+    let events = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+    std::fs::write(&path, events.replace("Done.", "Gone.")).map_err(|error| error.to_string())?;
+    let failed = run::run(&Case::read(&directory)?, false);
+    holds(failed.is_err_and(|why| why.contains("- ") && why.contains("Done.")), "it passed all the same")
+}
+
+/// The directory of an exported conversation, and the program whose home it is in.
+fn exported() -> Result<(Dragoman, PathBuf), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(record())
+}
+
+async fn record() -> Result<(Dragoman, PathBuf), String> {
+    let fake = FakeChatGpt::start();
+    fake.script([Rule::any("look").think("Look first.").text("I look."), Rule::any("more").text("Done.")]);
+    let launch = Launch::beside(&fake).admin("127.0.0.1:0");
+    let dragoman = launch.config("[models]\nopus = \"gpt-5.5-high\"\n").start().await;
+    let put = dragoman.admin("PUT", "/admin/recording").json(&json!({ "on": true })).send().await;
+    holds(put.status == 200, "recording could not be switched on")?;
+    catalog(&dragoman).await?;
+
+    let mut body = json!({
+        "model": "claude-opus-5-5", "max_tokens": 1_000, "stream": true,
+        "thinking": { "type": "adaptive" },
+        "tools": [{ "name": "Bash", "description": "Runs.", "input_schema": { "type": "object" } }],
+        "messages": [{ "role": "user", "content": "look at wörld" }],
+    });
+    let answer = ask(&dragoman, &body).await?;
+    let (thinking, signature) = (said(&answer, "thinking"), said(&answer, "signature"));
+    holds(!signature.is_empty(), "the reasoning came without a signature")?;
+    let turns = [
+        json!({ "role": "assistant", "content": [
+            { "type": "thinking", "thinking": thinking, "signature": signature },
+            { "type": "text", "text": said(&answer, "text") },
+        ]}),
+        json!({ "role": "user", "content": "more" }),
+    ];
+    if let Some(messages) = body["messages"].as_array_mut() {
+        messages.extend(turns);
+    }
+    let id = ask(&dragoman, &body).await?.headers.value("request-id").unwrap_or_default().to_owned();
+    let exported = dragoman.admin("POST", &format!("/admin/activity/{id}/case")).send().await;
+    holds(exported.status == 200, &exported.text())?;
+    holds(exported.json()["whole"] == true, "the whole conversation was recorded")?;
+    let directory = exported.json()["directory"].as_str().unwrap_or_default().to_owned();
+    Ok((dragoman, Path::new(&directory).to_owned()))
+}
+
+/// The backend's catalog is there: an export holds the one that decided.
+async fn catalog(dragoman: &Dragoman) -> Result<(), String> {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !dragoman.call("GET", "/v1/models?limit=1000").send().await.text().contains("(scripted)") {
+        holds(Instant::now() < end, "the backend's catalog was not taken over")?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+async fn ask(dragoman: &Dragoman, body: &Value) -> Result<support::http::Whole, String> {
+    let session = "0c0ffee0-c0de-4aaa-8bbb-0123456789ab";
+    let call = dragoman.messages(body).header("x-claude-code-session-id", session);
+    let answer = call.header("user-agent", "claude-cli/2.1.329 (external, cli)").send().await;
+    holds(answer.status == 200, &answer.text())?;
+    Ok(answer)
+}
+
+/// All deltas of this kind, as one text.
+fn said(answer: &support::http::Whole, member: &str) -> String {
+    let text = answer.text();
+    let events =
+        text.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
+    events.filter_map(|event| event["delta"][member].as_str().map(str::to_owned)).collect()
+}
+
+fn holds(condition: bool, otherwise: &str) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(otherwise.to_owned()) }
+}
