@@ -173,6 +173,19 @@ address: string, } | { "state": "failed",
 message: string, };
 
 /**
+ * A name that a client could ask for.
+ */
+export type AskedName = { 
+/**
+ * The name, suffixes and backend included.
+ */
+name: string, 
+/**
+ * What the request would be for; without it, nothing special.
+ */
+scenario?: Scenario, };
+
+/**
  * What requests are told apart by.
  */
 export type By = "model" | "account" | "session" | "client";
@@ -533,6 +546,10 @@ export type Listed = {
  */
 id: string, 
 /**
+ * The id under which Claude Code's model discovery lists it.
+ */
+alias: string, 
+/**
  * Its name for people.
  */
 name: string, 
@@ -730,7 +747,8 @@ export type Mapped = {
  */
 asks: string, 
 /**
- * The rule of the user's for exactly this row, in the words of the settings.
+ * The rule of the user's for exactly this row, in the words of the settings. `None`: there is none, and what stands
+ * here is computed.
  */
 rule: string | null, 
 /**
@@ -893,6 +911,15 @@ export type NewRecording = {
  * Off forgets all of them.
  */
 on: boolean, };
+
+/**
+ * A rule of the map.
+ */
+export type NewRule = { 
+/**
+ * `[backend,]model`, then `effort=…`, `default_effort=…`, `tier=…`, `context=max` as wished (docs/models.md).
+ */
+target: string, };
 
 /**
  * How to set Claude Code up.
@@ -1644,6 +1671,8 @@ export interface Routes {
   "DELETE /admin/claude-code": { body: undefined, answer: SetUpReport },
   /** Ends a sign-in, unless its tokens are being stored: that is finished. */
   "DELETE /admin/logins/{id}": { body: undefined, answer: undefined },
+  /** Takes a rule back; what is computed from the catalog decides again. The answer is the map without it. */
+  "DELETE /admin/models/rules/{asks}": { body: undefined, answer: Models },
   /** Takes a setting out of the settings file: back to the default. */
   "DELETE /admin/settings/{key}": { body: undefined, answer: Setting },
   /** Deletes the whole history. */
@@ -1675,6 +1704,8 @@ accounts; and each request when it has ended. */
   "GET /admin/logs/stream": { body: undefined, stream: LogLine },
   /** The catalog and the map. Without `fresh` it is what is known, at once. */
   "GET /admin/models": { body: undefined, answer: Models },
+  /** What this name would become now: nothing is asked of the backend. */
+  "GET /admin/models/resolve": { body: undefined, answer: Mapped },
   /** This description. */
   "GET /admin/openapi.json": { body: undefined, answer: unknown },
   /** How other programs are pointed here. With the local token. */
@@ -1721,6 +1752,9 @@ accounts; and each request when it has ended. */
   "POST /admin/usage/prune": { body: undefined, answer: Removed },
   /** Keeps an account out of use, or lets it in again. */
   "PUT /admin/accounts/{account}/paused": { body: Pause, answer: undefined },
+  /** Writes a rule into the settings file: for a family, a scenario, `default`, a name or a pattern. It counts from the
+next request on; the answer is the map with it. */
+  "PUT /admin/models/rules/{asks}": { body: NewRule, answer: Models },
   /** Keeps the contents of requests from now on, in memory, or forgets all of them. */
   "PUT /admin/recording": { body: NewRecording, answer: RecordingState },
   /** Opens or closes the proxy's listener; answers when that is done. */

@@ -71,6 +71,10 @@ export const api = {
   models: {
     /** Asks the backend for its list; the snapshot shows what came of it. @param {AbortSignal} signal */
     refresh: (signal) => get('/models?fresh=true', signal),
+    /** A rule for a family, a scenario, a name or a pattern. @param {string} asks @param {string | null} target `null`: there is none any more */
+    rule: (asks, target) => (target === null ? remove(`/models/rules/${id(asks)}`) : put(`/models/rules/${id(asks)}`, { target })),
+    /** What a name would become. @param {string} name @returns {Promise<import('./api.d.ts').Mapped>} */
+    resolve: (name) => get(`/models/resolve${query({ name })}`),
   },
 
   claudeCode: {

@@ -185,3 +185,92 @@ async fn the_page_is_served_with_a_strict_policy_and_its_types() {
     assert!(answer.headers.value("content-security-policy").is_some(), "also beside JSON");
     refused(&dragoman.admin("POST", "/admin/snapshot").send().await, 405, "method_not_allowed");
 }
+
+/// What a page may do, directive by directive: a policy that lost one of them would still look strict.
+#[tokio::test]
+async fn every_answer_says_what_a_page_may_do_also_a_refusal() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let answers = [
+        bare(&dragoman, "GET", "/").send().await,
+        bare(&dragoman, "GET", "/admin/snapshot").send().await,
+        bare(&dragoman, "GET", "/nothing").send().await,
+        bare(&dragoman, "GET", "/open?code=x").send().await,
+        bare(&dragoman, "GET", &link(&dragoman)).send().await,
+        dragoman.admin("GET", "/admin/snapshot").header("host", "evil.example").send().await,
+        dragoman.admin("GET", "/admin/snapshot").header("origin", "http://evil.example").send().await,
+        dragoman.admin("GET", "/admin/snapshot").send().await,
+    ];
+    for answer in &answers {
+        let header = |name: &str| answer.headers.value(name).unwrap_or_else(|| panic!("{answer:?}"));
+        let mut policy: Vec<&str> = header("content-security-policy").split(';').map(str::trim).collect();
+        policy.sort_unstable();
+        let expected = [
+            "base-uri 'none'",
+            "connect-src 'self'",
+            "default-src 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "img-src 'self' data:",
+            "script-src 'self'",
+            "style-src 'self'",
+        ];
+        assert_eq!(policy, expected, "{}", answer.status);
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(header("cache-control"), "no-store");
+    }
+    assert_eq!(answers.map(|answer| answer.status), [200, 401, 404, 403, 303, 403, 403, 200]);
+}
+
+#[tokio::test]
+async fn every_route_that_is_described_asks_who_is_there() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let description = good(&dragoman.admin("GET", "/admin/openapi.json").send().await);
+    let paths = description["paths"].as_object().unwrap();
+    let described = paths.iter().flat_map(|(path, methods)| {
+        methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
+    });
+    let more = [("DELETE", "/admin/session"), ("GET", "/metrics")];
+    let more = more.map(|(method, path)| (method.to_owned(), path.to_owned()));
+    let mut asked = 0;
+    for (method, path) in described.chain(more) {
+        let path = path.replace("{account}", "1").replace("{id}", "1").replace("{key}", "log.level");
+        let path = path.replace("{asks}", "opus");
+        let call = bare(&dragoman, &method, &path).header("content-type", "application/json").bytes("{}");
+        refused(&call.send().await, 401, "unauthorized");
+        asked += 1;
+    }
+    assert!(asked > 40, "{asked}");
+}
+
+#[tokio::test]
+async fn of_many_browsers_with_one_link_one_gets_in() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let link = link(&dragoman);
+    let mut browsers = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        browsers.spawn(bare(&dragoman, "GET", &link).send());
+    }
+    let mut statuses: Vec<u16> = browsers.join_all().await.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!((statuses[0], &statuses[1..]), (303, [403; 15].as_slice()));
+}
+
+#[tokio::test]
+async fn the_cookie_of_a_browser_that_left_or_of_another_program_is_worth_nothing() {
+    let fake = FakeChatGpt::start();
+    let (one, other) = (start(&fake).await, start(&fake).await);
+    let cookie = let_in(&one).await;
+    let (_, secret) = cookie.split_once('=').unwrap();
+    let elsewhere = format!("dragoman-{}={secret}", other.admin_address().port());
+    refused(&of_our_page(&other, &elsewhere, "GET", "/admin/snapshot").send().await, 401, "unauthorized");
+    let left = of_our_page(&one, &cookie, "DELETE", "/admin/session").send().await;
+    let gone = left.headers.value("set-cookie").unwrap();
+    for flag in ["Max-Age=0", "HttpOnly", "SameSite=Strict", "Path=/admin"] {
+        assert!(gone.split("; ").any(|part| part == flag), "{gone}");
+    }
+    refused(&of_our_page(&one, &cookie, "GET", "/admin/snapshot").send().await, 401, "unauthorized");
+}

@@ -151,6 +151,43 @@ async fn a_changed_map_counts_for_the_next_request() {
 }
 
 #[tokio::test]
+async fn rules_of_the_map_are_set_looked_up_and_taken_back() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let rule = |asks: &str, target: &str| {
+        let path = format!("/admin/models/rules/{asks}");
+        dragoman.admin("PUT", &path).json(&json!({ "target": target })).send()
+    };
+    let resolve = async |query: &str| {
+        good(&dragoman.admin("GET", &format!("/admin/models/resolve?{query}")).send().await)
+    };
+    let row = |models: &Value, list: &str, asks: &str| {
+        models[list].as_array().unwrap().iter().find(|row| row["asks"] == asks).cloned().unwrap_or_default()
+    };
+    let computed = resolve("name=claude-opus-5-5").await;
+    assert_eq!((&computed["rule"], &computed["decider"]["kind"]), (&Value::Null, &json!("catalog")));
+
+    let models = good(&rule("think", "gpt-5.5 effort=high tier=fast").await);
+    assert_eq!(row(&models, "scenarios", "think")["rule"], "gpt-5.5 effort=high tier=fast");
+    let models = good(&rule("claude-*-4-%3F", "api,gpt-5.5").await);
+    assert_eq!(row(&models, "names", "claude-*-4-?")["pool"], "api");
+    assert_eq!(row(&models, "families", "opus")["rule"], Value::Null);
+    let thinking = resolve("name=opus&scenario=think").await;
+    assert_eq!((&thinking["model"], &thinking["tier"]), (&json!("gpt-5.5"), &json!("priority")));
+    assert_eq!(resolve("name=opus").await["model"], computed["model"]);
+    assert_eq!(
+        resolve("name=claude-x-4-1").await["decider"],
+        json!({ "kind": "pattern", "of": "claude-*-4-?" })
+    );
+    assert!(resolve("name=gpt-9").await["problem"].as_str().unwrap().contains("gpt-9"));
+
+    let delete = dragoman.admin("DELETE", "/admin/models/rules/think");
+    assert_eq!(row(&good(&delete.send().await), "scenarios", "think")["rule"], Value::Null);
+    refused(&rule("think", "gpt-5.5 speed=9").await, 422, "settings");
+    refused(&dragoman.admin("GET", "/admin/models/resolve?scenario=think").send().await, 400, "bad_request");
+}
+
+#[tokio::test]
 async fn usage_is_summed_pruned_and_deleted() {
     let fake = FakeChatGpt::start();
     let dragoman = start(&fake).await;

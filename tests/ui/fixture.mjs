@@ -40,6 +40,7 @@ const account = (id, fields) => ({
 });
 const model = (id, name, description, tiers = ['priority']) => ({
   id,
+  alias: `claude-${id.replaceAll('.', '-')}`,
   name,
   description,
   window: 258_400,
@@ -300,6 +301,7 @@ export async function serve(name = 'used') {
     'GET /admin/environment': () => ({ variables: [{ name: 'ANTHROPIC_AUTH_TOKEN', value: 'drg-secret' }], shells: [{ shell: 'bash', text: 'export ANTHROPIC_BASE_URL=http://127.0.0.1:3746\nexport ANTHROPIC_AUTH_TOKEN=drg-secret' }, { shell: 'fish', text: 'set -gx ANTHROPIC_BASE_URL http://127.0.0.1:3746' }] }),
     'GET /admin/settings': () => state.settings,
     'GET /admin/models': () => state.snapshot.models,
+    'GET /admin/models/resolve': ({ query }) => ({ ...mapped(query.get('name'), 'gpt-5.5', 'your rule models.sonnet'), default_effort: 'high' }),
     'GET /admin/usage': ({ query }) => (name === 'fresh' ? [] : usage(query.get('by'), query.get('every'), Number(query.get('since') ?? midnight))),
     'GET /admin/usage/limits': ({ query }) => (name === 'fresh' ? [] : limitPoints(Number(query.get('since')))),
     'GET /admin/activity': () => (name === 'fresh' ? [] : exchanges()),
@@ -346,6 +348,7 @@ export async function serve(name = 'used') {
       response.on('close', () => leave?.());
       return;
     }
+    const rule = url.pathname.match(/^\/admin\/models\/rules\/(.+)$/);
     const oneRecording = url.pathname.match(/^\/admin\/activity\/req_(100[15])\/recording$/);
     const oneExchange = url.pathname.match(/^\/admin\/activity\/([^/]+)$/);
     const setKey = url.pathname.match(/^\/admin\/settings\/(.+)$/);
@@ -354,6 +357,18 @@ export async function serve(name = 'used') {
       response.end(value === undefined ? '' : JSON.stringify(value));
     };
     if (routes[route]) return answer(200, routes[route]({ body, query: url.searchParams }));
+    if (rule) {
+      const asks = decodeURIComponent(rule[1]);
+      const { models } = state.snapshot;
+      const target = request.method === 'PUT' ? body.target : null;
+      const known = [...models.families, ...models.scenarios, ...models.names].some((row) => row.asks === asks);
+      const set = (rows) => rows.map((row) => (row.asks === asks ? { ...row, rule: target, model: target ? target.split(' ')[0].replace(/^.*,/, '') : 'gpt-6.1-sol', why: target ? `your rule models.${asks}` : 'the first model of the catalog' } : row));
+      const names = known ? set(models.names) : [...models.names, mapped(asks, target, 'your rule in models.names', target)];
+      const left = names.filter((row) => row.rule !== null);
+      state.snapshot = { ...state.snapshot, models: { ...models, families: set(models.families), scenarios: set(models.scenarios), names: left } };
+      publish();
+      return answer(200, state.snapshot.models);
+    }
     if (setKey) {
       state.settings = state.settings.map((one) => (one.key === setKey[1] ? { ...one, value: request.method === 'PUT' ? body.value : one.default, source: request.method === 'PUT' ? { from: 'file', path: '/home/you/.config/dragoman/config.toml', line: 7 } : { from: 'default' } } : one));
       return answer(200, state.settings.find(({ key }) => key === setKey[1]) ?? {});

@@ -1,6 +1,7 @@
 // The pages in a real browser: headless Chromium, driven by Playwright, looked over by axe.
 //
 //   node tests/ui/suite.mjs              every scene of fixture.mjs
+//   node tests/ui/suite.mjs mapped logs  these parts of it
 //   node tests/ui/suite.mjs live LINK    a running Dragoman that is signed out; LINK lets the browser in, once
 //
 // One line for each check, `ok` or `FAILED`; it ends with 1 if one failed. Pictures go to target/screenshots.
@@ -119,7 +120,8 @@ const settled = (page) => page.addInitScript(() => localStorage.setItem('dragoma
 
 // === with the fixture ===
 
-async function fixture() {
+/** Every page in every scene. */
+async function scenes() {
   for (const [scene, names] of [
     ['used', [...PAGES, 'activity/req_1001', 'activity/req_1005']],
     ['fresh', PAGES],
@@ -131,15 +133,13 @@ async function fixture() {
     await look(scene, address, names, scene === 'fresh' ? undefined : settled);
     await close();
   }
-  await firstSteps();
-  await dialogs();
-  await keyboard();
-  await remembers();
-  await silent();
-  await activity();
-  await logs();
-  await themes();
-  await noLanguage();
+}
+
+const PARTS = { scenes, firstSteps, dialogs, keyboard, remembers, silent, mapped, activity, logs, themes, noLanguage };
+
+/** All parts, or those that are named. @param {string[]} names */
+async function fixture(names) {
+  for (const name of names.length > 0 ? names : Object.keys(PARTS)) await PARTS[name]();
 }
 
 /** The three steps, by keys alone: skip, set up, ask; then the overview. */
@@ -320,6 +320,55 @@ async function silent() {
         );
       assert(Math.min(...took) < PAINT, `after ${took} ms`);
     });
+  await context.close();
+  await close();
+}
+
+/** The map is changed rule by rule, by presets, for names, and each change has its way back. */
+async function mapped() {
+  const { address, close } = await serve('used');
+  const { context, page } = await visitor();
+  await settled(page);
+  const sent = [];
+  page.on('request', (request) => request.url().includes('/models/rules/') && sent.push(`${request.method()} ${decodeURIComponent(new URL(request.url()).pathname.split('/').at(-1))} ${JSON.parse(request.postData() ?? '{}').target ?? ''}`.trim()));
+  const came = async (...wanted) => {
+    for (let round = 0; round < 100 && sent.length < wanted.length; round += 1) await page.waitForTimeout(20);
+    assert(JSON.stringify(sent) === JSON.stringify(wanted), `${JSON.stringify(sent)} was sent, not ${JSON.stringify(wanted)}`);
+    sent.length = 0;
+  };
+  await check('model, effort and tier of a family are one rule, and one change leaves the rest of it alone', async () => {
+    await open(page, address, 'models');
+    await page.locator('#effort-sonnet').selectOption('low');
+    await came('PUT sonnet gpt-5.5 effort=low');
+    await page.locator('#tier-sonnet').selectOption('fast');
+    await came('PUT sonnet gpt-5.5 effort=low tier=fast');
+    await page.locator('#model-sonnet').selectOption('gpt-6.1-terra');
+    await came('PUT sonnet gpt-6.1-terra effort=low tier=fast');
+    await page.locator('#model-sonnet').selectOption('');
+    await came('DELETE sonnet');
+  });
+  await check('a rule for a name is added, removed, and brought back', async () => {
+    await page.locator('#new-name').fill('gpt-5.3');
+    await page.locator('#add-name').press('Enter');
+    await page.locator('[data-family="gpt-5.3"]').waitFor();
+    await came('PUT gpt-5.3 gpt-6.1-sol');
+    await page.locator('[data-family="claude-*-4-?"]').getByRole('button').press('Enter');
+    await came('DELETE claude-*-4-?');
+    await page.locator('#undo').press('Enter');
+    await came('PUT claude-*-4-? gpt-5.5 effort=low');
+  });
+  await check('a preset writes its rules, and Undo brings those from before back', async () => {
+    await page.locator('.menu summary').press('Enter');
+    await page.getByRole('button', { name: 'Sparing' }).press('Enter');
+    await came('PUT opus gpt-6.1-terra', 'PUT fable gpt-6.1-terra', 'PUT sonnet gpt-6.1-terra', 'PUT haiku gpt-6.1-luna', 'PUT default gpt-6.1-terra');
+    await page.locator('#undo').press('Enter');
+    await came('DELETE opus', 'DELETE fable', 'DELETE sonnet', 'DELETE haiku', 'DELETE default');
+  });
+  await check('a name is looked up', async () => {
+    await page.locator('#resolve').fill('claude-sonnet-5');
+    await page.locator('#resolve').press('Enter');
+    await page.locator('#resolved', { hasText: 'claude-sonnet-5 → gpt-5.5 with the effort that is asked for, else high' }).waitFor();
+  });
   await context.close();
   await close();
 }
@@ -553,6 +602,9 @@ async function mapping(page, address, clean) {
     await row.locator('.note', { hasText: 'gpt-6.1-terra' }).waitFor();
     await page.locator('#model-sonnet').selectOption('gpt-5.5');
     await row.locator('.why', { hasText: 'your rule models.sonnet' }).waitFor();
+    await page.locator('#resolve').fill('claude-sonnet-5-5');
+    await page.locator('#resolve').press('Enter');
+    await page.locator('#resolved', { hasText: 'gpt-5.5' }).waitFor();
     await row.getByRole('button').click();
     await row.locator('.note', { hasText: 'gpt-5.5' }).waitFor();
     clean();
@@ -630,10 +682,10 @@ async function using(page, address) {
 }
 
 await mkdir(PICTURES, { recursive: true });
-const [what, link] = process.argv.slice(2);
-if (what === 'live' && link) await live(link);
-else if (what === undefined) await fixture();
-else throw new Error(`usage: node ${process.argv[1]} [live LINK]`);
+const [what, ...more] = process.argv.slice(2);
+if (what === 'live' && more.length === 1) await live(more[0]);
+else if ([what, ...more].every((name) => name === undefined || name in PARTS)) await fixture(what ? [what, ...more] : []);
+else throw new Error(`usage: node ${process.argv[1]} [live LINK | ${Object.keys(PARTS).join(' | ')}]`);
 await browser.close();
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);

@@ -353,6 +353,12 @@ impl App {
         self.write(settings_file::Edit::rule(asks, target)?).await
     }
 
+    /// What a name that a client could ask for would become now.
+    pub fn resolve(&self, name: &str, scenario: Option<proxy::Scenario>) -> models::Mapped {
+        let settings = self.settings();
+        Models::resolve(&self.inner.client.catalog(), &models::rules(&settings), name, scenario)
+    }
+
     /// The models, asked of the backend if what is known is old. Waits no longer than `limit` for the answer.
     pub async fn fresh_models(&self, limit: Duration) -> Models {
         let mut catalogs = self.inner.client.catalog_updates();

@@ -2,6 +2,7 @@
 //! proxy's `routes`, by the same [`Rules`].
 
 use dragoman_protocol::route::{Dialect, Effort, Pool};
+use dragoman_proxy::gateway_id;
 use dragoman_proxy::{Context, Decider, Decision, Facts, Family, Mode, Passed, Routed, Rules, Scenario};
 use dragoman_upstream::{Catalog, Model, Source};
 use serde::Serialize;
@@ -36,7 +37,8 @@ pub struct Models {
 pub struct Mapped {
     /// A family, a scenario, a name or a pattern.
     pub asks: String,
-    /// The rule of the user's for exactly this row, in the words of the settings.
+    /// The rule of the user's for exactly this row, in the words of the settings. `None`: there is none, and what stands
+    /// here is computed.
     pub rule: Option<String>,
     /// The model's id. `None` for a scenario: as the family that is asked for.
     pub model: Option<String>,
@@ -63,6 +65,8 @@ pub struct Mapped {
 pub struct Listed {
     /// Its id, to be used in settings and by clients.
     pub id: String,
+    /// The id under which Claude Code's model discovery lists it.
+    pub alias: String,
     /// Its name for people.
     pub name: String,
     /// What it is good for.
@@ -132,6 +136,18 @@ impl Models {
             names: names.collect(),
             listed: catalog.listed().map(listed).collect(),
         }
+    }
+
+    /// What one name would become, in a request for this or for nothing special.
+    pub(crate) fn resolve(
+        catalog: &Catalog,
+        rules: &Rules,
+        name: &str,
+        scenario: Option<Scenario>,
+    ) -> Mapped {
+        let facts = scenario.map_or_else(Facts::default, Facts::of_scenario);
+        let routed = rules.route(catalog, name, &facts).map_err(|failure| failure.to_string());
+        row(catalog, rules, name, None, routed)
     }
 
     /// Every row of the map.
@@ -236,6 +252,7 @@ fn why(decider: &Decider, cannot_search: Option<&str>, context: Context) -> Stri
 fn listed(model: &Model) -> Listed {
     Listed {
         id: model.slug.clone(),
+        alias: gateway_id(&model.slug),
         name: model.display_name.clone(),
         description: model.description.clone(),
         window: model.context_window * model.effective_percent / 100,
@@ -350,6 +367,23 @@ mod tests {
         assert_eq!(seen("web_search"), (Some("c"), "a can't search", false));
         assert_eq!(seen("subagent"), (None, "as the name that is asked for", false));
         assert_eq!(seen("image"), (None, "as the name that is asked for", true));
+    }
+
+    #[test]
+    fn one_name_is_looked_up_as_a_request_would_be() {
+        let catalog =
+            Catalog { models: vec![model("a", 1), model("b-luna", 2)], etag: None, source: Source::Bundled };
+        let mut settings = Settings::default();
+        settings.models.think = Some("b-luna tier=fast".parse().unwrap());
+        let resolve = |name: &str, scenario| Models::resolve(&catalog, &rules(&settings), name, scenario);
+        let plain = resolve("claude-opus-5-5-high[1m]", None);
+        assert_eq!((plain.model.as_deref(), plain.effort), (Some("a"), Some(Effort::High)));
+        assert_eq!(plain.decider, Some(Decider::Catalog));
+        let thinking = resolve("opus", Some(Scenario::Think));
+        assert_eq!((thinking.model.as_deref(), thinking.tier.as_deref()), (Some("b-luna"), Some("priority")));
+        assert_eq!(thinking.why, "your rule models.think");
+        let unknown = resolve("gpt-9", None);
+        assert!(unknown.model.is_none() && unknown.problem.unwrap().contains("gpt-9"));
     }
 
     #[test]

@@ -60,6 +60,8 @@ fn declarations(config: &Config) -> String {
     all.visit::<logins::Login>();
     all.visit::<logins::Pasted>();
     all.visit::<models::Fresh>();
+    all.visit::<models::AskedName>();
+    all.visit::<models::NewRule>();
     all.visit::<crate::Models>();
     all.visit::<set_up::Where>();
     all.visit::<set_up::Undo>();

@@ -134,6 +134,7 @@ pub(crate) mod tests {
     pub(crate) fn models() -> Models {
         let listed = |id: &str, name: &str, description: &str| Listed {
             id: id.to_owned(),
+            alias: format!("claude-{id}"),
             name: name.to_owned(),
             description: description.to_owned(),
             window: 258_400,

@@ -5,14 +5,14 @@ use dragoman_protocol::anthropic::block::{Block, ToolResultBlock};
 use dragoman_protocol::anthropic::request::{Content, MessagesRequest, Role};
 use dragoman_protocol::translate::is_compaction;
 use http::HeaderMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
 use super::Rules;
 
 /// A kind of request that may have a rule of its own. If several hold, the first in this order with a rule decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, TS, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scenario {
     /// The API's web search is offered.
