@@ -1736,6 +1736,8 @@ accounts; and each request when it has ended. */
   "POST /admin/activity/{id}/case": { body: undefined, answer: Exported },
   /** Points Claude Code at Dragoman, or tells what that would change. */
   "POST /admin/claude-code": { body: NewSetUp, answer: SetUpReport },
+  /** Lets Claude Code go back to Anthropic until Dragoman is on again. Only while it is off. */
+  "POST /admin/claude-code/suspend": { body: undefined, answer: SetUpStatus },
   /** A stream of `Check`, each as soon as it is done. Leaving ends the check-up. */
   "POST /admin/doctor": { body: NewCheckUp, stream: Check },
   /** Somebody looks at the limits: they are read again in the background if they are old. */

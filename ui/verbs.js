@@ -84,6 +84,8 @@ export const api = {
     plan: (signal) => post('/claude-code', { dry_run: true }, signal),
     /** @returns {Promise<import('./api.d.ts').SetUpReport>} */
     connect: () => post('/claude-code', {}),
+    /** Back to Anthropic until Dragoman is on again. @returns {Promise<import('./api.d.ts').SetUpStatus>} */
+    suspend: () => post('/claude-code/suspend', {}),
     /** @returns {Promise<import('./api.d.ts').SetUpReport>} */
     disconnect: () => remove('/claude-code'),
   },

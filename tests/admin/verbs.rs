@@ -128,6 +128,28 @@ async fn claude_code_is_set_up_as_the_plan_said_and_taken_back() {
 }
 
 #[tokio::test]
+async fn while_it_is_off_claude_code_may_go_back_to_anthropic() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let file = dragoman.path().join("user/.claude/settings.json");
+    let own = r#"{"model":"opus"}"#;
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, own).unwrap();
+    let leads_here = || std::fs::read_to_string(&file).unwrap().contains("ANTHROPIC_BASE_URL");
+    let turn = |on: bool| dragoman.admin("PUT", "/admin/server").json(&json!({ "on": on })).send();
+    let suspend = || dragoman.admin("POST", "/admin/claude-code/suspend").send();
+    good(&dragoman.admin("POST", "/admin/claude-code").json(&json!({})).send().await);
+    let words = refused(&suspend().await, 409, "claude_code");
+    assert!(words.contains("turn it off first"), "{words}");
+    good(&turn(false).await);
+    assert!(leads_here(), "nobody has said so yet");
+    assert_eq!(good(&suspend().await)["state"], "suspended");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), own);
+    good(&turn(true).await);
+    assert!(leads_here());
+}
+
+#[tokio::test]
 async fn a_changed_map_counts_for_the_next_request() {
     let fake = FakeChatGpt::start();
     let dragoman = start(&fake).await;

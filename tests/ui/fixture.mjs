@@ -144,6 +144,7 @@ const settings = () => [
   setting('accounts.strategy', 'which account answers', 'Which of several accounts answers a session that has none yet. See [accounts.md](accounts.md).', { value: 'priority', default: 'priority', choices: ['priority', 'round-robin', 'most-room'] }),
   setting('models.sonnet', 'model for Claude Sonnet', 'Answers for Claude Sonnet. Without a value: the first `terra` model, else the first of all.', { value: 'gpt-5.5-high', source: { from: 'file', path: '/home/you/.config/dragoman/config.toml', line: 4 } }),
   setting('models.effort', 'effort that overrides the client’s', 'An effort that overrides what the client asks for. Without a value Dragoman does as the client asks.', { choices: ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] }),
+  setting('claude_code.when_off', 'Claude Code while Dragoman is off', 'Does Claude Code go back to Anthropic while Dragoman is off? `"ask"`, `"always"` or `"never"`.', { value: 'ask', default: 'ask', choices: ['ask', 'always', 'never'] }),
   setting('mcp.offer', 'tools of MCP servers for the model: off, all or named', 'Whose tools are added to requests of Claude Code’s main loop: `"off"`, `"all"` or `"named"`.', { value: 'all', default: 'off', choices: ['off', 'all', 'named'], source: { from: 'file', path: '/home/you/.config/dragoman/config.toml', line: 9 } }),
   setting('history.keep_days', 'days until usage rows are deleted', 'After how many days rows are deleted, from 1 to 3650.', { kind: 'number', value: '90', default: '90' }),
   setting('log.level', 'least important line', 'The least important line that is still written.', { value: 'info', default: 'info', choices: ['error', 'warn', 'info', 'debug', 'trace'] }),
@@ -272,13 +273,13 @@ const checks = [
 
 /** Serves the page and the answers of a scene on a free port of this machine. */
 export async function serve(name = 'used') {
-  const state = { snapshot: scene(name), connected: name !== 'fresh', recording: name === 'used', settings: settings() };
+  const state = { snapshot: scene(name), connected: name !== 'fresh', suspended: false, recording: name === 'used', settings: settings() };
   const watchers = new Set();
   const readers = new Set();
   let lines = name === 'fresh' ? 0 : 60;
   let hushed = false;
   const publish = () => watchers.forEach((send) => send({ type: 'snapshot', snapshot: state.snapshot }));
-  const status = () => ({ file: plan.file, state: state.connected ? 'connected' : 'not_connected', changed: [] });
+  const status = () => ({ file: plan.file, state: state.suspended ? 'suspended' : state.connected ? 'connected' : 'not_connected', changed: [] });
 
   const recording = () => ({ on: state.recording, exchanges: state.recording ? 12 : 0, most_exchanges: 100, bytes: state.recording ? 3_400_000 : 0, most_bytes: 64 << 20 });
 
@@ -292,7 +293,9 @@ export async function serve(name = 'used') {
       state.connected = false;
       return plan;
     },
+    'POST /admin/claude-code/suspend': () => ((state.suspended = true), status()),
     'PUT /admin/server': ({ body }) => {
+      if (body.on) state.suspended = false;
       state.snapshot = { ...state.snapshot, server: body.on ? { state: 'on', address: '127.0.0.1:3746' } : { state: 'off' } };
       publish();
       return state.snapshot.server;

@@ -258,6 +258,24 @@ async function keyboard() {
     await page.keyboard.press('Escape');
     await page.waitForFunction((all) => document.querySelectorAll('[data-key]').length === all, all);
   });
+  await check('turned off, it asks whether Claude Code goes back to Anthropic meanwhile', async () => {
+    await open(page, address, 'overview');
+    const asks = page.locator('#while-off');
+    if (await page.locator('#state', { hasText: 'Off' }).count()) await page.locator('#switch').click();
+    await page.locator('#state', { hasText: 'Off' }).waitFor({ state: 'detached' });
+    assert((await asks.count()) === 0, 'it asks while it is on');
+    await page.locator('#switch').click();
+    await asks.waitFor();
+    await page.locator('#back-to-anthropic').press('Enter');
+    await page.locator('#standing', { hasText: 'waiting for Dragoman' }).waitFor();
+    assert((await asks.count()) === 0, 'it still asks');
+    await page.locator('#switch').click();
+    await page.locator('#standing', { hasText: 'set up' }).waitFor();
+    await page.locator('#switch').click();
+    await page.locator('#never-back').click();
+    await asks.waitFor({ state: 'detached' });
+    await page.locator('#switch').click();
+  });
   await check('the settings show how each MCP server fares', async () => {
     await open(page, address, 'settings');
     const servers = page.locator('[data-mcp] li');

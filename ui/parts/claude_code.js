@@ -2,7 +2,7 @@
 // people who rather set them themselves.
 
 import { api } from '../verbs.js';
-import { readSetUp, told, useAsked, useStore } from '../store.js';
+import { readSetUp, told, useAsked, useSettings, useSnapshot, useStore } from '../store.js';
 import { text } from '../strings.js';
 import { html, useState } from '../vendor/ui.js';
 import { Button, Copy, Select } from './controls.js';
@@ -51,6 +51,31 @@ export const Plan = ({ report }) => html`
   </div>
 `;
 
+/** Asks what becomes of Claude Code while Dragoman is off, unless the user has said so for good. */
+function WhileOff() {
+  const server = useSnapshot()?.server.state;
+  const settings = useSettings();
+  const whenOff = settings.value?.find(({ key }) => key === 'claude_code.when_off')?.value;
+  if (server === undefined || server === 'on' || whenOff !== 'ask') return null;
+  async function back() {
+    await api.claudeCode.suspend();
+    await readSetUp();
+    told(words.about.suspended);
+  }
+  /** @param {'always' | 'never'} choice */
+  async function forGood(choice) {
+    await api.settings.set('claude_code.when_off', choice);
+    if (choice === 'always') await back();
+    settings.again();
+  }
+  const actions = html`
+    <${Button} kind="primary" id="back-to-anthropic" onPress=${back}>${words.back}<//>
+    <${Button} id="always-back" onPress=${() => forGood('always')}>${words.alwaysBack}<//>
+    <${Button} kind="quiet" id="never-back" onPress=${() => forGood('never')}>${words.neverBack}<//>
+  `;
+  return html`<div class="pad"><${Note} id="while-off" action=${actions}>${words.off}<//></div>`;
+}
+
 /** The row of the overview. */
 export function ClaudeCodeRow() {
   const setUp = useStore((state) => state.setUp);
@@ -64,6 +89,7 @@ export function ClaudeCodeRow() {
         : html`<${Button} id="undo-set-up" onPress=${disconnect}>${words.undo}<//>`}
       <${Button} id="set-up-details" onPress=${() => setOpen(true)}>${words.details}<//>
     <//>
+    ${state === 'connected' && html`<${WhileOff} />`}
     ${open && html`<${Details} onClose=${() => setOpen(false)} />`}
   `;
 }

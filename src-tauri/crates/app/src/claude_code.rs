@@ -153,6 +153,9 @@ pub enum Refused {
     /// The port is chosen when the server starts.
     #[error("the server is not running, and its port is chosen when it starts; turn it on first")]
     NoAddress,
+    /// While Dragoman is on, Claude Code stays with it.
+    #[error("Claude Code stays with Dragoman while that is on; turn it off first, or undo the set-up")]
+    IsOn,
 }
 
 /// One settings file.

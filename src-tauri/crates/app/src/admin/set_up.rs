@@ -18,6 +18,7 @@ use crate::{App, Conflict, Connect, Scope, SetUpReport, SetUpStatus};
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(status, connect, disconnect))
+        .routes(routes!(suspend))
         .routes(routes!(environment))
         .routes(routes!(recipes))
 }
@@ -137,6 +138,13 @@ async fn connect(State(app): State<App>, Input(new): Input<NewSetUp>) -> Told<Se
     responses((status = 200, body = SetUpReport), (status = "default", body = ErrorAnswer)))]
 async fn disconnect(State(app): State<App>, Asked(undo): Asked<Undo>) -> Told<SetUpReport> {
     Ok(Json(app.disconnect(scope(undo.project), undo.dry_run).await?))
+}
+
+/// Lets Claude Code go back to Anthropic until Dragoman is on again. Only while it is off.
+#[utoipa::path(post, path = "/admin/claude-code/suspend",
+    responses((status = 200, body = SetUpStatus), (status = "default", body = ErrorAnswer)))]
+async fn suspend(State(app): State<App>) -> Told<SetUpStatus> {
+    Ok(Json(app.suspend().await?))
 }
 
 /// The variables that point a client here, and the lines that set them in each shell. With the local token.

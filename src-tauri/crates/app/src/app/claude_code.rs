@@ -43,6 +43,15 @@ impl App {
         self.quietly(move |keeper| keeper.disconnect(&scope, dry_run)).await
     }
 
+    /// Dragoman is off, and the user lets Claude Code go back to Anthropic until it is on again.
+    pub async fn suspend(&self) -> Result<Status, Error> {
+        if let Server::On { .. } = self.inner.board.server() {
+            return Err(Refused::IsOn.into());
+        }
+        self.quietly(Keeper::suspend).await?;
+        self.set_up(Scope::User).await
+    }
+
     /// How Claude Code is set up.
     pub async fn set_up(&self, scope: Scope) -> Result<Status, Error> {
         self.quietly(move |keeper| keeper.status(&scope)).await
