@@ -4,6 +4,7 @@
 
 mod access;
 mod life;
+mod log;
 mod recording;
 mod secrets;
 mod verbs;

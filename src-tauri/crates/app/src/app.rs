@@ -126,7 +126,7 @@ struct Inner {
     stop: CancellationToken,
     /// If an app is dropped without `shutdown`, its tasks end all the same.
     _stop: DropGuard,
-    _log: logging::Guard,
+    log: logging::Guard,
 }
 
 /// A listener that is open.
@@ -200,7 +200,7 @@ impl App {
                 tasks,
                 _stop: stop.clone().drop_guard(),
                 stop,
-                _log: log,
+                log,
             }),
         };
         if options.log_file {

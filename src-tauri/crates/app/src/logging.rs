@@ -3,6 +3,7 @@
 //! What is logged is decided where it happens; tokens and prompts have types that can't be printed. Libraries below us
 //! are held at `warn`, because HTTP crates print headers on their lower levels.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,21 +12,35 @@ use std::time::{Duration, SystemTime};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::log_lines::LogLines;
 use crate::paths::{self, Paths};
-use crate::settings::Log;
+use crate::settings::{Level, Log};
 
 /// A file is closed when it reaches this size, in bytes …
 const SIZE: u64 = 5 << 20;
 /// … and so many are kept.
 const FILES: usize = 5;
 
-/// Writes what is still in memory when it is dropped.
-#[derive(Debug)]
+/// Writes what is still in memory when it is dropped, and changes what is logged meanwhile.
 pub(crate) struct Guard {
     _worker: Option<WorkerGuard>,
+    set_level: Box<dyn Fn(Level) + Send + Sync>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+impl Guard {
+    /// From now on, in the files and in memory. What `-v` asked for stays.
+    pub(crate) fn set_level(&self, level: Level) {
+        (self.set_level)(level);
+    }
 }
 
 /// Where lines go.
@@ -50,11 +65,12 @@ pub(crate) fn start(targets: Targets<'_>, settings: &Log) -> (Guard, Option<Stri
             None
         }
     });
+    let (file_filter, file_level) = reload::Layer::new(filter(settings.level.as_str()));
     let (file_layer, worker) = match writer {
         Some(files) => {
             let (writer, worker) = NonBlockingBuilder::default().finish(files);
             let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
-            (Some(layer.with_filter(filter(settings.level.as_str()))), Some(worker))
+            (Some(layer.with_filter(file_filter)), Some(worker))
         }
         None => (None, None),
     };
@@ -69,10 +85,16 @@ pub(crate) fn start(targets: Targets<'_>, settings: &Log) -> (Guard, Option<Stri
         let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
         layer.with_ansi(io::stderr().is_terminal()).with_filter(filter(level))
     });
-    let lines = targets.lines.clone().with_filter(filter(settings.level.as_str()));
+    let (lines_filter, lines_level) = reload::Layer::new(filter(settings.level.as_str()));
+    let lines = targets.lines.clone().with_filter(lines_filter);
     // An error means that someone else's subscriber is in place already, which then stays.
     let _first = tracing_subscriber::registry().with(file_layer).with(stderr_layer).with(lines).try_init();
-    (Guard { _worker: worker }, hint)
+    let set_level = Box::new(move |level: Level| {
+        // An error means that ours is not the subscriber in place, or that there are no files.
+        let _ = file_level.reload(filter(level.as_str()));
+        let _ = lines_level.reload(filter(level.as_str()));
+    });
+    (Guard { _worker: worker, set_level }, hint)
 }
 
 fn filter(level: &str) -> EnvFilter {

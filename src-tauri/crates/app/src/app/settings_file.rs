@@ -109,6 +109,9 @@ impl Inner {
                 Arc::new(dragoman_proxy::Config { extra_tools, ..proxy_config(&settings, &self.token) });
         });
         self.client.set_strategy(strategy(&settings));
+        if self.settings.borrow().log.level != settings.log.level {
+            self.log.set_level(settings.log.level);
+        }
         self.settings.send_replace(settings.clone());
         self.board.publish();
         settings
