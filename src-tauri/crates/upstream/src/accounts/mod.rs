@@ -222,7 +222,8 @@ impl Accounts {
                 account
             })
             .collect();
-        if known.index.as_ref().is_some_and(|before| before.wishes != index.wishes) {
+        let is_wish = known.index.as_ref().is_some_and(|before| before.wishes != index.wishes);
+        if is_wish {
             self.chooser.forget_sessions();
         }
         if let Some(before) = &known.index {
@@ -243,10 +244,15 @@ impl Accounts {
                 .iter()
                 .map(|entry| view_of(entry, before.iter().find(|account| account.id == entry.id)))
                 .collect();
-            if view.get(&view.in_use).is_none()
-                && let Some(first) = view.accounts.first()
-            {
-                view.in_use = first.id.clone();
+            if is_wish || view.get(&view.in_use).is_none() {
+                // The one that would answer next.
+                let can = |account: &&AccountView| {
+                    account.state == AccountState::Ready && !account.paused && account.rest.is_none()
+                };
+                let mut accounts = view.accounts.iter();
+                if let Some(next) = accounts.clone().find(can).or(accounts.next()) {
+                    view.in_use = next.id.clone();
+                }
             }
         });
         known.order.clone()

@@ -538,6 +538,7 @@ async fn accounts_are_added_renamed_preferred_paused_and_removed() {
     assert!(matches!(accounts.rename("1", Some("  ")).await, Err(AccountProblem::Name { .. })));
     accounts.prefer("work").await.unwrap();
     assert_eq!(order(&accounts.roster().now()), ["work", "a@example.com"]);
+    assert_eq!(accounts.roster().now().in_use, two, "it would answer next");
     assert_eq!(*chosen(accounts, "new").await.id(), two);
     accounts.pause("work", true).await.unwrap();
     assert_eq!(*chosen(accounts, "newer").await.id(), one);
