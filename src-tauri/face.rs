@@ -1,8 +1,11 @@
-//! What the tray shows of a snapshot: one sign and one line. Pure; the words of the tray are here.
+//! What the tray shows of a snapshot: one sign, one line, and the menu below it (`menu.rs`). Pure.
 
-use dragoman::{AccountKind, AccountState, LimitWindow, Server, Snapshot};
+use dragoman::settings::Settings;
+use dragoman::{AccountState, LimitWindow, Server, Snapshot};
 use jiff::{Timestamp, Zoned};
 use std::time::Duration;
+
+use crate::menu::{self, Doing, Entry};
 
 /// Everything in the tray that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +14,8 @@ pub(crate) struct Face {
     pub(crate) sign: Sign,
     /// The menu's first line.
     pub(crate) line: String,
-    /// The check mark of "Dragoman on".
-    pub(crate) on: bool,
+    /// The menu below it.
+    pub(crate) menu: Vec<Entry>,
 }
 
 /// The states that an icon tells apart, by shape.
@@ -34,65 +37,77 @@ pub(crate) enum Sign {
 
 impl Face {
     /// The face of this snapshot at this moment; `leaving` while streams end after Quit.
-    pub(crate) fn of(snapshot: &Snapshot, leaving: bool, now: &Zoned) -> Self {
-        let running = snapshot.activity.requests_running;
-        let face = |sign, line| Self { sign, line, on: matches!(snapshot.server, Server::On { .. }) };
-        if leaving {
-            let line = match running {
-                0 => "Quitting".to_owned(),
-                _ => format!("Quitting after {} · Quit again to end now", requests(running)),
-            };
-            return face(Sign::Off, line);
-        }
-        let address = match &snapshot.server {
-            Server::Off => return face(Sign::Off, "Off".to_owned()),
-            Server::Failed { message } => {
-                return face(Sign::NeedsYou, shortened(&format!("Failed: {message}")));
-            }
-            Server::On { address } => address,
-        };
-        let account = &snapshot.account;
-        let who = match (&account.label, account.kind) {
-            (_, AccountKind::Demo) => "demo",
-            (Some(label), _) => label.as_str(),
-            (None, AccountKind::ApiKey) => "API key",
-            (None, AccountKind::Linked | AccountKind::Own) => "no account",
-        };
-        match &account.state {
-            AccountState::Ready => {}
-            AccountState::SignIn(_) | AccountState::Locked(_) => {
-                return face(Sign::NeedsYou, format!("Sign in again: {who}"));
-            }
-            AccountState::None => return face(Sign::NeedsYou, "Sign in with ChatGPT".to_owned()),
-        }
-        let window = fullest(&snapshot.limits.windows, now);
-        match window {
-            Some(window) if window.used_percent >= 100.0 => {
-                face(Sign::Limit, format!("Limit reached{}", resets(window, now, true)))
-            }
-            _ if running > 0 => face(Sign::Working, format!("Working · {}", requests(running))),
-            Some(window) if window.used_percent >= 80.0 => {
-                let name = window.length();
-                let line = format!("{name} limit {:.0} %{}", window.used_percent, resets(window, now, false));
-                face(Sign::Near, line)
-            }
-            _ => face(Sign::On, format!("On · {address} · {who}")),
-        }
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        settings: &Settings,
+        doing: Doing,
+        leaving: bool,
+        now: &Zoned,
+    ) -> Self {
+        let (sign, line) = head(snapshot, leaving, now);
+        Self { sign, line, menu: menu::entries(snapshot, settings, doing, now) }
     }
 
-    /// How long the line stays true if the snapshot does not change; `None` = for ever.
+    /// How long it stays true if the snapshot does not change; `None` = for ever.
     pub(crate) fn lasts(&self) -> Option<Duration> {
-        matches!(self.sign, Sign::Near | Sign::Limit).then_some(Duration::from_secs(60))
+        let has_times = self.menu.iter().any(|entry| matches!(entry, Entry::Words(_)));
+        (has_times || matches!(self.sign, Sign::Near | Sign::Limit)).then_some(Duration::from_secs(60))
+    }
+}
+
+/// Sign and line.
+fn head(snapshot: &Snapshot, leaving: bool, now: &Zoned) -> (Sign, String) {
+    let running = snapshot.activity.requests_running;
+    if leaving {
+        let line = match running {
+            0 => "Quitting".to_owned(),
+            _ => format!("Quitting after {} · Quit again to end now", requests(running)),
+        };
+        return (Sign::Off, line);
+    }
+    let address = match &snapshot.server {
+        Server::Off => return (Sign::Off, "Off".to_owned()),
+        Server::Failed { message } => {
+            return (Sign::NeedsYou, shortened(&format!("Failed: {message}")));
+        }
+        Server::On { address } => address,
+    };
+    let account = &snapshot.account;
+    let who = menu::name(account);
+    match &account.state {
+        AccountState::Ready => {}
+        AccountState::SignIn(_) | AccountState::Locked(_) => {
+            return (Sign::NeedsYou, format!("Sign in again: {who}"));
+        }
+        AccountState::None => return (Sign::NeedsYou, "Sign in with ChatGPT".to_owned()),
+    }
+    let window = fullest(&snapshot.limits.windows, now);
+    match window {
+        Some(window) if window.used_percent >= 100.0 => {
+            (Sign::Limit, format!("Limit reached{}", resets(window.resets_at, now, true)))
+        }
+        _ if running > 0 => (Sign::Working, format!("Working · {}", requests(running))),
+        Some(window) if window.used_percent >= 80.0 => {
+            let name = window.length();
+            let line =
+                format!("{name} limit {:.0} %{}", window.used_percent, resets(window.resets_at, now, false));
+            (Sign::Near, line)
+        }
+        _ => (Sign::On, format!("On · {address} · {who}")),
     }
 }
 
 /// The account's own window that is used most and has not started anew since. Extra limits (with a name) bind one
 /// model only.
 fn fullest<'a>(windows: &'a [LimitWindow], now: &Zoned) -> Option<&'a LimitWindow> {
-    let current = |window: &&LimitWindow| {
-        window.name.is_none() && window.resets_at.is_none_or(|at| at > now.timestamp().as_second())
-    };
-    windows.iter().filter(current).max_by(|one, other| one.used_percent.total_cmp(&other.used_percent))
+    let own = current(windows, now).filter(|window| window.name.is_none());
+    own.max_by(|one, other| one.used_percent.total_cmp(&other.used_percent))
+}
+
+/// The windows that have not started anew since they were read.
+pub(crate) fn current<'a>(windows: &'a [LimitWindow], now: &Zoned) -> impl Iterator<Item = &'a LimitWindow> {
+    let now = now.timestamp().as_second();
+    windows.iter().filter(move |window| window.resets_at.is_none_or(|at| at > now))
 }
 
 // === words ===
@@ -102,8 +117,8 @@ fn requests(count: u64) -> String {
 }
 
 /// ` · resets 16:10 (in 1 h 12 min)`; with the day's name if it is not today.
-fn resets(window: &LimitWindow, now: &Zoned, relative: bool) -> String {
-    let Some(at) = window.resets_at.and_then(|at| Timestamp::from_second(at).ok()) else {
+pub(crate) fn resets(at: Option<i64>, now: &Zoned, relative: bool) -> String {
+    let Some(at) = at.and_then(|at| Timestamp::from_second(at).ok()) else {
         return String::new();
     };
     let there = at.to_zoned(now.time_zone().clone());
@@ -131,17 +146,20 @@ fn shortened(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use dragoman::{AccountView, Activity, AdminState, CatalogSource, Limits, Models, Totals};
+    use dragoman::{
+        AccountKind, AccountView, Activity, AdminState, CatalogSource, Dialect, Effort, Limits, Listed,
+        Models, Standing, Totals,
+    };
 
     /// Friday, 2026-11-20, 14:58 in Berlin.
-    fn now() -> Zoned {
+    pub(crate) fn now() -> Zoned {
         "2026-11-20T14:58:00+01:00[Europe/Berlin]".parse().unwrap()
     }
 
     /// On, signed in, nothing to do.
-    fn snapshot() -> Snapshot {
+    pub(crate) fn snapshot() -> Snapshot {
         Snapshot {
             version: "0",
             server: Server::On { address: ([127, 0, 0, 1], 3746).into() },
@@ -166,61 +184,79 @@ mod tests {
                 families: Vec::new(),
             },
             mcp: Vec::new(),
+            claude_code: Standing::NotConnected,
             hints: Vec::new(),
         }
     }
 
-    fn used(minutes: u64, used_percent: f64, resets_in: i64) -> LimitWindow {
+    pub(crate) fn listed(id: &str, name: &str) -> Listed {
+        Listed {
+            id: id.to_owned(),
+            alias: String::new(),
+            name: name.to_owned(),
+            description: String::new(),
+            window: 258_400,
+            efforts: vec![Effort::Low, Effort::High],
+            default_effort: None,
+            tiers: Vec::new(),
+            dialect: Dialect::Lite,
+        }
+    }
+
+    pub(crate) fn used(minutes: u64, used_percent: f64, resets_in: i64) -> LimitWindow {
         let resets_at = Some(now().timestamp().as_second() + resets_in);
         LimitWindow { name: None, minutes, used_percent, resets_at }
     }
 
     #[track_caller]
-    fn assert_face(snapshot: &Snapshot, sign: Sign, line: &str, on: bool) {
-        let expected = Face { sign, line: line.to_owned(), on };
-        assert_eq!(Face::of(snapshot, false, &now()), expected);
+    fn assert_face(snapshot: &Snapshot, sign: Sign, line: &str) {
+        assert_eq!(head(snapshot, false, &now()), (sign, line.to_owned()));
+    }
+
+    fn face(snapshot: &Snapshot) -> Face {
+        Face::of(snapshot, &Settings::default(), Doing::default(), false, &now())
     }
 
     #[test]
     fn the_listener_decides_first() {
         let mut snapshot = snapshot();
-        assert_face(&snapshot, Sign::On, "On · 127.0.0.1:3746 · you@example.com", true);
+        assert_face(&snapshot, Sign::On, "On · 127.0.0.1:3746 · you@example.com");
         snapshot.server = Server::Off;
-        assert_face(&snapshot, Sign::Off, "Off", false);
+        assert_face(&snapshot, Sign::Off, "Off");
         snapshot.server = Server::Failed { message: "127.0.0.1:3746 is busy".to_owned() };
-        assert_face(&snapshot, Sign::NeedsYou, "Failed: 127.0.0.1:3746 is busy", false);
+        assert_face(&snapshot, Sign::NeedsYou, "Failed: 127.0.0.1:3746 is busy");
     }
 
     #[test]
     fn the_account_is_named_or_missed() {
         let mut snapshot = snapshot();
         snapshot.account.state = AccountState::SignIn("the login has ended".to_owned());
-        assert_face(&snapshot, Sign::NeedsYou, "Sign in again: you@example.com", true);
+        assert_face(&snapshot, Sign::NeedsYou, "Sign in again: you@example.com");
         snapshot.account.state = AccountState::None;
-        assert_face(&snapshot, Sign::NeedsYou, "Sign in with ChatGPT", true);
+        assert_face(&snapshot, Sign::NeedsYou, "Sign in with ChatGPT");
         snapshot.account.state = AccountState::Ready;
         snapshot.account.kind = AccountKind::Demo;
-        assert_face(&snapshot, Sign::On, "On · 127.0.0.1:3746 · demo", true);
+        assert_face(&snapshot, Sign::On, "On · 127.0.0.1:3746 · demo");
     }
 
     #[test]
     fn running_requests_are_counted() {
         let mut snapshot = snapshot();
         snapshot.activity.requests_running = 1;
-        assert_face(&snapshot, Sign::Working, "Working · 1 request", true);
+        assert_face(&snapshot, Sign::Working, "Working · 1 request");
         snapshot.activity.requests_running = 3;
-        assert_face(&snapshot, Sign::Working, "Working · 3 requests", true);
+        assert_face(&snapshot, Sign::Working, "Working · 3 requests");
     }
 
     #[test]
     fn the_fullest_window_is_told() {
         let mut snapshot = snapshot();
         snapshot.limits.windows = vec![used(300, 86.2, 72 * 60), used(10_080, 34.0, 90_000)];
-        assert_face(&snapshot, Sign::Near, "5-hour limit 86 % · resets 16:10", true);
+        assert_face(&snapshot, Sign::Near, "5-hour limit 86 % · resets 16:10");
         snapshot.limits.windows = vec![used(300, 100.0, 72 * 60)];
-        assert_face(&snapshot, Sign::Limit, "Limit reached · resets 16:10 (in 1 h 12 min)", true);
+        assert_face(&snapshot, Sign::Limit, "Limit reached · resets 16:10 (in 1 h 12 min)");
         snapshot.limits.windows = vec![used(10_080, 100.0, 49 * 3_600)];
-        assert_face(&snapshot, Sign::Limit, "Limit reached · resets Sun 15:58 (in 2 d 1 h)", true);
+        assert_face(&snapshot, Sign::Limit, "Limit reached · resets Sun 15:58 (in 2 d 1 h)");
     }
 
     #[test]
@@ -228,22 +264,22 @@ mod tests {
         let mut snapshot = snapshot();
         let extra = LimitWindow { name: Some("spark".to_owned()), ..used(300, 100.0, 600) };
         snapshot.limits.windows = vec![used(300, 100.0, -1), extra];
-        assert_face(&snapshot, Sign::On, "On · 127.0.0.1:3746 · you@example.com", true);
+        assert_face(&snapshot, Sign::On, "On · 127.0.0.1:3746 · you@example.com");
     }
 
     #[test]
     fn only_a_line_with_a_time_in_it_grows_old() {
         let mut snapshot = snapshot();
-        assert_eq!(Face::of(&snapshot, false, &now()).lasts(), None);
+        assert_eq!(face(&snapshot).lasts(), None);
         snapshot.limits.windows = vec![used(300, 100.0, 600)];
-        assert_eq!(Face::of(&snapshot, false, &now()).lasts(), Some(Duration::from_secs(60)));
+        assert_eq!(face(&snapshot).lasts(), Some(Duration::from_secs(60)));
     }
 
     #[test]
     fn quitting_says_what_it_waits_for() {
         let mut snapshot = snapshot();
         snapshot.activity.requests_running = 2;
-        let line = Face::of(&snapshot, true, &now()).line;
+        let (_, line) = head(&snapshot, true, &now());
         assert_eq!(line, "Quitting after 2 requests · Quit again to end now");
     }
 

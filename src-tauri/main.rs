@@ -3,21 +3,27 @@
 //! Here: the command line, the composition, the order of starting and the way out. Not here: anything that a user
 //! could also do without a screen; that is the facade's.
 
+mod acts;
 mod commands;
 mod face;
 mod leave;
+mod menu;
+mod tell;
 mod tray;
 mod trouble;
 mod window;
 
 use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write;
 use std::process::ExitCode;
 
 use dragoman::{App, BackendKind, Options};
-use tauri::{AppHandle, Manager, RunEvent, async_runtime};
+use tauri::plugin::TauriPlugin;
+use tauri::{AppHandle, Manager, RunEvent, Wry, async_runtime};
 use tokio::sync::watch;
 
+use crate::acts::Busy;
 use crate::leave::Leaving;
 use crate::tray::Standing;
 
@@ -86,10 +92,14 @@ fn run(wanted: Start) -> ExitCode {
     };
     let standing = watch::Sender::new(Standing::Unknown);
     let built = tauri::Builder::default()
+        .plugin(one_program(&app))
+        .plugin(tauri_plugin_autostart::Builder::new().arg("--background").build())
         .manage(app)
         .manage(standing)
         .manage(commands::Streams::default())
         .manage(Leaving::default())
+        .manage(Busy::default())
+        .manage(window::Opener::default())
         .invoke_handler(tauri::generate_handler![commands::admin, commands::admin_cancel, commands::notice])
         .setup(move |setup| {
             let handle = setup.handle();
@@ -106,6 +116,22 @@ fn run(wanted: Start) -> ExitCode {
     }
 }
 
+/// A second start of the same program (the same files) opens the window of the first, and ends. One by the session
+/// opens nothing.
+fn one_program(app: &App) -> TauriPlugin<Wry> {
+    let mut hasher = DefaultHasher::new();
+    app.paths().state.hash(&mut hasher);
+    // A part of a name on the bus begins with a letter.
+    let name = format!("io.github.dragoman.home_{:016x}", hasher.finish());
+    let started = |handle: &AppHandle, arguments: Vec<String>, _: String| {
+        let request = Request::parse(arguments.into_iter().skip(1).map(OsString::from));
+        if !matches!(request, Ok(Request::Run(Start { opening: Opening::Background, .. }))) {
+            drop(async_runtime::spawn(window::open(handle.clone(), None)));
+        }
+    };
+    tauri_plugin_single_instance::Builder::new().callback(started).dbus_id(name).build()
+}
+
 /// `tauri.conf.json`, `ui/` and the icons, as embedded.
 fn context() -> tauri::Context {
     tauri::generate_context!()
@@ -114,12 +140,14 @@ fn context() -> tauri::Context {
 /// Everything that happens once the event loop exists, in this order.
 fn start(handle: &AppHandle, library: bool, opening: Opening) -> tauri::Result<()> {
     let app = handle.state::<App>().inner().clone();
+    tell::start(&app); // before anything can happen
     async_runtime::spawn(async move {
         app.open_admin().await;
         if let Err(error) = app.turn_on().await {
             tracing::warn!(%error, "not listening"); // the tray and the window show it: it is in the snapshot
         }
     });
+    acts::look_at_login(handle);
     tray::start(handle, library)?;
     async_runtime::spawn(leave::on_signal(handle.clone()));
     async_runtime::spawn(window::open_at_start(handle.clone(), opening));

@@ -1,4 +1,4 @@
-//! The tray icon: shows a [`Face`], and nothing that is not in it; switches the listener, opens the window, quits.
+//! The tray icon: shows a [`Face`], and nothing that is not in it. The menu is made anew only if its shape changes.
 //!
 //! On Linux an icon needs two things that may be missing. The *library* is loaded by tray-icon with `dlopen`, and its
 //! absence is a panic: so a process of our own tries it first ([`probe`], DECISIONS 26). The *host* (the panel that
@@ -6,18 +6,20 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dragoman::{App, Server};
+use dragoman::App;
 use tauri::image::Image;
-use tauri::menu::{CheckMenuItem, Menu, MenuEvent, MenuItem, PredefinedMenuItem};
+use tauri::menu::{CheckMenuItem, IsMenuItem, Menu, MenuItem, PredefinedMenuItem, Submenu};
 use tauri::tray::{TrayIcon, TrayIconBuilder};
 use tauri::{AppHandle, Emitter, Manager, Wry, async_runtime, include_image};
 use tokio::sync::watch;
 
+use crate::acts::{self, Busy};
 use crate::face::{Face, Sign};
-use crate::leave::{self, Leaving};
-use crate::window;
+use crate::leave::Leaving;
+use crate::menu::{Act, Entry};
 
 /// Whether a person can find the program in a tray.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,18 +73,24 @@ pub(crate) fn start(handle: &AppHandle, library: bool) -> tauri::Result<()> {
 async fn follow(handle: AppHandle, tray: Option<Tray>) {
     /// Between two drawings, so that fifty busy streams cost no more than one.
     const REST: Duration = Duration::from_millis(100);
-    let mut snapshots = handle.state::<App>().snapshot();
+    let app = handle.state::<App>().inner().clone();
+    let mut snapshots = app.snapshot();
     let mut leaving = handle.state::<Leaving>().watch();
-    let mut shown = None;
+    let mut busy = handle.state::<Busy>().watch();
+    let mut shown: Option<(Face, u64)> = None;
     loop {
         let snapshot = snapshots.borrow_and_update().clone();
-        let face = Face::of(&snapshot, *leaving.borrow_and_update(), &jiff::Zoned::now());
+        let doing = *busy.borrow_and_update();
+        let leaves = *leaving.borrow_and_update();
+        let face = Face::of(&snapshot, &app.settings(), doing, leaves, &jiff::Zoned::now());
         let tick = face.lasts();
+        let next = (face, doing.answered);
         if let Some(tray) = &tray
-            && shown.as_ref() != Some(&face)
+            && shown.as_ref() != Some(&next)
         {
-            tray.show(&handle, face.clone(), shown.as_ref());
-            shown = Some(face);
+            let flipped = shown.as_ref().is_none_or(|(_, answered)| *answered != doing.answered);
+            tray.show(&handle, next.0.clone(), flipped);
+            shown = Some(next);
         }
         tokio::time::sleep(REST).await;
         let old = async {
@@ -94,6 +102,7 @@ async fn follow(handle: AppHandle, tray: Option<Tray>) {
         tokio::select! {
             changed = snapshots.changed() => if changed.is_err() { return },
             changed = leaving.changed() => if changed.is_err() { return },
+            changed = busy.changed() => if changed.is_err() { return },
             () = old => {}
         }
     }
@@ -101,54 +110,58 @@ async fn follow(handle: AppHandle, tray: Option<Tray>) {
 
 // === the icon ===
 
-/// The icon and the menu items that change.
+/// The icon and its menu.
 #[derive(Clone)]
 struct Tray {
     icon: TrayIcon<Wry>,
-    status: MenuItem<Wry>,
-    switch: CheckMenuItem<Wry>,
+    drawn: Arc<Mutex<Drawn>>,
 }
 
-const SWITCH: &str = "switch";
-const OPEN: &str = "open";
-const QUIT: &str = "quit";
+/// What the icon shows now.
+#[derive(Default)]
+struct Drawn {
+    face: Option<Face>,
+    /// Counts the menus: a click on a line of an earlier one does nothing.
+    menu: u64,
+    status: Option<MenuItem<Wry>>,
+    /// The lines below the first, those of groups behind their group.
+    items: Vec<Item>,
+}
+
+/// A line of the toolkit's.
+enum Item {
+    /// Separators and groups stay as they are.
+    Fixed,
+    Plain(MenuItem<Wry>),
+    Check(CheckMenuItem<Wry>),
+}
 
 impl Tray {
     fn build(handle: &AppHandle) -> tauri::Result<Self> {
-        let status = MenuItem::new(handle, "Starting", false, None::<&str>)?;
-        let switch = CheckMenuItem::with_id(handle, SWITCH, "Dragoman on", true, false, None::<&str>)?;
-        let open = MenuItem::with_id(handle, OPEN, "Open window", true, None::<&str>)?;
-        let quit = MenuItem::with_id(handle, QUIT, "Quit", true, None::<&str>)?;
-        let line = || PredefinedMenuItem::separator(handle);
-        let menu = Menu::with_items(handle, &[&status, &line()?, &switch, &line()?, &open, &quit])?;
-        let item = switch.clone();
+        let drawn = Arc::new(Mutex::new(Drawn::default()));
+        let clicks = Arc::clone(&drawn);
         let mut icon = TrayIconBuilder::with_id("dragoman")
             .icon(image(Sign::Off))
             .tooltip("Dragoman")
-            .menu(&menu)
-            .on_menu_event(move |handle, event| clicked(handle, &event, &item));
+            .menu(&lock(&drawn).menu(handle, "Starting", &[])?)
+            .on_menu_event(move |handle, event| {
+                let act = lock(&clicks).act(event.id().as_ref());
+                if let Some(act) = act {
+                    acts::act(handle, act);
+                }
+            });
         if let Some(folder) = icon_folder(handle) {
             icon = icon.temp_dir_path(folder);
         }
-        Ok(Self { icon: icon.build(handle)?, status, switch })
+        Ok(Self { icon: icon.build(handle)?, drawn })
     }
 
-    /// Brings what differs from the face before to the screen. On the main thread, without waiting for it.
-    fn show(&self, handle: &AppHandle, face: Face, before: Option<&Face>) {
-        let tray = self.clone();
-        let redraw = before.is_none_or(|before| before.sign != face.sign);
-        let reword = before.is_none_or(|before| before.line != face.line);
+    /// Brings what differs to the screen, and all check marks if one was `flipped` by a click. On the main thread,
+    /// without waiting for it.
+    fn show(&self, handle: &AppHandle, face: Face, flipped: bool) {
+        let (tray, owner) = (self.clone(), handle.clone());
         let queued = handle.run_on_main_thread(move || {
-            let mut done = tray.switch.set_checked(face.on);
-            if reword {
-                // `&` would underline the letter behind it
-                done = done.and_then(|()| tray.status.set_text(face.line.replace('&', "&&")));
-                done = done.and_then(|()| tray.icon.set_tooltip(Some(&face.line)));
-            }
-            if redraw {
-                done = done.and_then(|()| tray.icon.set_icon(Some(image(face.sign))));
-            }
-            if let Err(error) = done {
+            if let Err(error) = tray.draw(&owner, face, flipped) {
                 tracing::warn!(%error, "the tray icon was not updated");
             }
         });
@@ -156,34 +169,142 @@ impl Tray {
             tracing::debug!(%error, "the event loop is gone");
         }
     }
-}
 
-fn clicked(handle: &AppHandle, event: &MenuEvent, switch: &CheckMenuItem<Wry>) {
-    match event.id().as_ref() {
-        SWITCH => drop(async_runtime::spawn(toggle(handle.state::<App>().inner().clone(), switch.clone()))),
-        OPEN => drop(async_runtime::spawn(window::open(handle.clone()))),
-        QUIT => leave::quit(handle),
-        _ => {}
+    fn draw(&self, handle: &AppHandle, face: Face, flipped: bool) -> tauri::Result<()> {
+        let mut drawn = lock(&self.drawn);
+        let before = drawn.face.take();
+        if before.as_ref().is_none_or(|before| before.sign != face.sign) {
+            self.icon.set_icon(Some(image(face.sign)))?;
+        }
+        if before.as_ref().is_none_or(|before| before.line != face.line) {
+            self.icon.set_tooltip(Some(&face.line))?;
+        }
+        match &before {
+            Some(before) if has_shape_of(&before.menu, &face.menu) => drawn.update(before, &face, flipped)?,
+            _ => {
+                let menu = drawn.menu(handle, &face.line, &face.menu)?;
+                self.icon.set_menu(Some(menu))?;
+            }
+        }
+        drawn.face = Some(face);
+        Ok(())
     }
 }
 
-/// Switches the listener, then sets the check mark: the toolkit has flipped it already, which is wrong if nothing
-/// changed (a port that is still busy makes the same snapshot again, and no drawing).
-async fn toggle(app: App, switch: CheckMenuItem<Wry>) {
-    let snapshots = app.snapshot();
-    let was_on = is_on(&snapshots);
-    if was_on {
-        app.turn_off().await;
-    } else if let Err(error) = app.turn_on().await {
-        tracing::warn!(%error, "not listening");
+impl Drawn {
+    /// A new menu.
+    fn menu(&mut self, handle: &AppHandle, line: &str, entries: &[Entry]) -> tauri::Result<Menu<Wry>> {
+        self.menu += 1;
+        self.items.clear();
+        let status = MenuItem::new(handle, label(line), false, None::<&str>)?;
+        let menu = Menu::with_items(handle, &[&status])?;
+        for item in self.add(handle, entries)? {
+            menu.append(&*item)?;
+        }
+        self.status = Some(status);
+        Ok(menu)
     }
-    if let Err(error) = switch.set_checked(is_on(&snapshots)) {
-        tracing::debug!(%error, "the event loop is gone");
+
+    fn add(&mut self, handle: &AppHandle, entries: &[Entry]) -> tauri::Result<Vec<Box<dyn IsMenuItem<Wry>>>> {
+        let mut added: Vec<Box<dyn IsMenuItem<Wry>>> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let id = format!("{}.{}", self.menu, self.items.len());
+            match entry {
+                Entry::Separator => {
+                    self.items.push(Item::Fixed);
+                    added.push(Box::new(PredefinedMenuItem::separator(handle)?));
+                }
+                Entry::Words(text) | Entry::Button(_, text) => {
+                    let clickable = matches!(entry, Entry::Button(..));
+                    let item = MenuItem::with_id(handle, id, label(text), clickable, None::<&str>)?;
+                    self.items.push(Item::Plain(item.clone()));
+                    added.push(Box::new(item));
+                }
+                Entry::Check(_, text, on) => {
+                    let item = CheckMenuItem::with_id(handle, id, label(text), true, *on, None::<&str>)?;
+                    self.items.push(Item::Check(item.clone()));
+                    added.push(Box::new(item));
+                }
+                Entry::Group(text, entries) => {
+                    let group = Submenu::with_id(handle, id, label(text), true)?;
+                    self.items.push(Item::Fixed);
+                    for item in self.add(handle, entries)? {
+                        group.append(&*item)?;
+                    }
+                    added.push(Box::new(group));
+                }
+            }
+        }
+        Ok(added)
+    }
+
+    /// Changes the lines that differ; the menus have the same shape.
+    fn update(&self, before: &Face, now: &Face, flipped: bool) -> tauri::Result<()> {
+        if before.line != now.line
+            && let Some(status) = &self.status
+        {
+            status.set_text(label(&now.line))?;
+        }
+        let (before, now) = (lines(&before.menu), lines(&now.menu));
+        for ((before, now), item) in before.into_iter().zip(now).zip(&self.items) {
+            match (item, now) {
+                (Item::Plain(item), Entry::Words(text) | Entry::Button(_, text)) if before != now => {
+                    item.set_text(label(text))?;
+                }
+                (Item::Check(item), Entry::Check(_, text, on)) if before != now || flipped => {
+                    item.set_text(label(text))?;
+                    item.set_checked(*on)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What the line of this id is for.
+    fn act(&self, id: &str) -> Option<Act> {
+        let (menu, line) = id.split_once('.')?;
+        if menu.parse() != Ok(self.menu) {
+            return None;
+        }
+        match lines(&self.face.as_ref()?.menu).get(line.parse::<usize>().ok()?)? {
+            Entry::Button(act, _) | Entry::Check(act, ..) => Some(act.clone()),
+            Entry::Separator | Entry::Words(_) | Entry::Group(..) => None,
+        }
     }
 }
 
-fn is_on(snapshots: &watch::Receiver<std::sync::Arc<dragoman::Snapshot>>) -> bool {
-    matches!(snapshots.borrow().server, Server::On { .. })
+/// All lines, those of groups behind their group.
+fn lines(entries: &[Entry]) -> Vec<&Entry> {
+    let mut all = Vec::new();
+    for entry in entries {
+        all.push(entry);
+        if let Entry::Group(_, below) = entry {
+            all.extend(lines(below));
+        }
+    }
+    all
+}
+
+/// Can one menu become the other by other words and check marks? Not if a group is called otherwise: on Linux the
+/// toolkit (muda 0.20) draws the name of a group once and for all.
+fn has_shape_of(one: &[Entry], other: &[Entry]) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|pair| match pair {
+            (Entry::Group(name, one), Entry::Group(other_name, other)) => {
+                name == other_name && has_shape_of(one, other)
+            }
+            (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+        })
+}
+
+/// `&` would underline the letter behind it.
+fn label(text: &str) -> String {
+    text.replace('&', "&&")
+}
+
+fn lock(drawn: &Mutex<Drawn>) -> MutexGuard<'_, Drawn> {
+    drawn.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn image(sign: Sign) -> Image<'static> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindowBuilder};
-use tokio::sync::watch;
+use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+use tokio::sync::{Mutex, watch};
 
 use crate::Opening;
 use crate::commands::Streams;
@@ -11,26 +11,67 @@ use crate::tray::Standing;
 
 const LABEL: &str = "main";
 
+/// Held while a window opens: until it is there, a second one would not know of it.
+#[derive(Debug, Default)]
+pub(crate) struct Opener(Mutex<()>);
+
 /// How long a tray may take to appear, from our own start on: at login the panel may start after us.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Opens the window, or brings the open one to the front. Not from the main thread: on Windows that deadlocks.
-pub(crate) async fn open(handle: AppHandle) {
+///
+/// `page`: which one of the rail it shows; the one it was left at otherwise.
+pub(crate) async fn open(handle: AppHandle, page: Option<&str>) {
+    let opener = handle.state::<Opener>();
+    let _one_at_a_time = opener.0.lock().await;
+    let place = page.map(|page| format!("#/{page}")).unwrap_or_default();
     let opened = match handle.get_webview_window(LABEL) {
-        Some(window) => window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus()),
-        None => WebviewWindowBuilder::new(&handle, LABEL, WebviewUrl::App("index.html".into()))
-            .title("Dragoman")
-            .inner_size(880.0, 600.0)
-            .min_inner_size(640.0, 480.0)
-            // A page that is loaded again, or goes, leaves its streams behind.
-            .on_page_load(|window, _| window.state::<Streams>().end_all())
-            .build()
-            .map(drop),
+        Some(window) => {
+            window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus()).and_then(
+                |()| match page {
+                    Some(_) => window.eval(format!("location.hash = '{place}'")),
+                    None => Ok(()),
+                },
+            )
+        }
+        None => {
+            WebviewWindowBuilder::new(&handle, LABEL, WebviewUrl::App(format!("index.html{place}").into()))
+                .title("Dragoman")
+                .inner_size(880.0, 600.0)
+                .min_inner_size(640.0, 480.0)
+                // A page that is loaded again, or goes, leaves its streams behind.
+                .on_page_load(|window, _| window.state::<Streams>().end_all())
+                .build()
+                .map(|window| mend(&window))
+        }
     };
     if let Err(error) = opened {
         tracing::error!(%error, "the window did not open");
     }
 }
+
+/// Loads the page again if the process that draws it has died: without this the window would stay empty.
+#[cfg(target_os = "linux")]
+fn mend(window: &WebviewWindow) {
+    use gtk::glib;
+    use webkit2gtk::WebViewExt as _;
+    /// A page that dies at once must not keep the machine busy.
+    const PAUSE: Duration = Duration::from_secs(1);
+    let watched = window.with_webview(|webview| {
+        webview.inner().connect_web_process_terminated(|page, reason| {
+            tracing::warn!(?reason, "the window's page has died; it is loaded again");
+            let page = page.clone();
+            glib::timeout_add_local_once(PAUSE, move || page.reload());
+        });
+    });
+    if let Err(error) = watched {
+        tracing::debug!(%error, "the window is gone");
+    }
+}
+
+/// The system's own webview looks after it.
+#[cfg(not(target_os = "linux"))]
+fn mend(_: &WebviewWindow) {}
 
 /// Opens the window at the start if it was asked for, or if nothing else of the program can be seen.
 pub(crate) async fn open_at_start(handle: AppHandle, opening: Opening) {
@@ -45,6 +86,6 @@ pub(crate) async fn open_at_start(handle: AppHandle, opening: Opening) {
         Opening::Background => false,
     };
     if wanted {
-        open(handle).await;
+        open(handle, None).await;
     }
 }

@@ -1443,6 +1443,10 @@ models: Models,
  */
 mcp: Array<McpServer>, 
 /**
+ * Does this user's Claude Code come here?
+ */
+claude_code: SetUpState, 
+/**
  * What is odd but harmless, a sentence each.
  */
 hints: Array<string>, };

@@ -39,6 +39,7 @@ function Shell() {
       setPlace(place());
     };
     addEventListener('hashchange', move);
+    setPlace(place()); // it may have changed before anybody listened
     return () => removeEventListener('hashchange', move);
   }, []);
   // A new page begins at its top, and a screen reader with its heading.

@@ -34,7 +34,7 @@ export const settings = {
     claude_code: 'Claude Code',
     history: 'Usage history',
     log: 'Log',
-    notifications: 'Notifications',
+    desktop: 'Desktop',
     mcp: 'MCP tools',
   }),
   /** Keys whose value is one of a few words. */
@@ -86,6 +86,7 @@ export const settings = {
     'mcp.servers': 'Those servers',
     'mcp.projects': 'Projects whose servers count',
     'claude_code.when_off': 'Back to Anthropic while off',
+    'desktop.notifications': 'Notifications',
     'history.enabled': 'Keep a usage history',
     'history.keep_days': 'Days to keep',
     'history.max_rows': 'Rows to keep',

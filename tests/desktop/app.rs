@@ -1,13 +1,15 @@
 //! The app under test: a home of its own, the demo backend, a free port, and ways to take parts of the desktop away.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use support::fake::FakeChatGpt;
+use support::http::{Call, Whole};
 use tempfile::TempDir;
 
 /// How long anything on the desktop may take before a test gives up.
@@ -20,6 +22,12 @@ pub(crate) async fn eventually(claim: &str, mut holds: impl AsyncFnMut() -> bool
         assert!(begun.elapsed() < LIMIT, "after {} s still not true: {claim}", LIMIT.as_secs());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Asks Claude's Sonnet one thing, as a client.
+pub(crate) async fn ask(address: SocketAddr, text: &str) -> Whole {
+    let call = Call::new(address, "POST", "/v1/messages").header("x-api-key", support::TOKEN);
+    call.header("anthropic-version", "2023-06-01").json(&support::message(text)).send().await
 }
 
 /// An app about to be started.
@@ -42,9 +50,12 @@ impl Launch {
         let launch =
             Self { home, environment: Vec::new(), arguments: vec!["--demo".to_owned()], own_bus: false };
         let below = |name: &str| launch.home.path().join(name).display().to_string();
-        let (own, codex) = (below("dragoman"), below("codex"));
+        let (own, codex, user) = (below("dragoman"), below("codex"), below("home"));
         let (claude, data, cache) = (below("claude"), below("data"), below("cache"));
+        std::fs::create_dir_all(&user).unwrap();
         launch
+            .env("HOME", &user)
+            .env("XDG_CONFIG_HOME", &format!("{user}/.config"))
             .env("CLAUDE_CONFIG_DIR", &claude)
             // What the page remembers (first steps, the last picture) is this test's own.
             .env("XDG_DATA_HOME", &data)
@@ -174,7 +185,7 @@ impl Launch {
 }
 
 /// Where the binary is.
-pub(crate) fn binary() -> std::path::PathBuf {
+pub(crate) fn binary() -> PathBuf {
     support::bin("dragoman-desktop")
 }
 
@@ -215,6 +226,21 @@ impl Running {
         assert!(done.unwrap().success());
     }
 
+    /// The same program once more.
+    pub(crate) fn again(&self) -> Command {
+        self.launch.command()
+    }
+
+    /// The process of this name (its first 15 letters) that it started.
+    pub(crate) fn descendant(&self, name: &str) -> Option<u32> {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let mut ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        ids.find(|id| {
+            let comm = std::fs::read_to_string(format!("/proc/{id}/comm"));
+            comm.is_ok_and(|comm| comm.trim_end() == name) && self.started(*id)
+        })
+    }
+
     /// True if the process is this one or started by it.
     pub(crate) fn started(&self, process: u32) -> bool {
         let mut process = process;
@@ -242,6 +268,22 @@ impl Running {
             let done = Command::new("wmctrl").args(["-i", "-c", &id]).status();
             assert!(done.unwrap().success());
         }
+    }
+
+    /// Puts them out of sight.
+    pub(crate) fn minimize_windows(&self) {
+        for (id, _) in self.list() {
+            let done = Command::new("xdotool").args(["windowminimize", "--sync", &id]).status();
+            assert!(done.unwrap().success());
+        }
+    }
+
+    /// True if the keyboard is with one of them.
+    pub(crate) fn is_in_front(&self) -> bool {
+        let output = Command::new("xdotool").arg("getactivewindow").output().unwrap();
+        let active: Option<u64> = String::from_utf8_lossy(&output.stdout).trim().parse().ok();
+        let own = self.list();
+        own.iter().any(|(id, _)| u64::from_str_radix(id.trim_start_matches("0x"), 16).ok() == active)
     }
 
     /// Ids and titles.

@@ -10,6 +10,9 @@
 )]
 
 mod app;
+mod heard;
+mod menu;
+mod notifications;
 mod page;
 mod tray;
 mod window;
@@ -35,7 +38,23 @@ async fn the_tray_shows_the_address_at_which_health_answers() {
     let tray = Tray::of(&app).await;
     let address = tray.address().await;
     assert_eq!(tray.status().await, format!("On · {address} · demo"));
-    assert_eq!(tray.labels().await, [&*tray.status().await, "Dragoman on", "Open window", "Quit"]);
+    let labels = tray.labels().await;
+    for label in [
+        "Dragoman on",
+        "Model: as the catalog says",
+        "As the catalog says",
+        "Effort: as Claude Code asks",
+        "As Claude Code asks",
+        "Set up Claude Code",
+        "Copy environment for",
+        "bash, zsh",
+        "Open window",
+        "Open logs",
+        "Start at login",
+        "Quit",
+    ] {
+        assert_eq!(labels.iter().filter(|other| *other == label).count(), 1, "{label} in {labels:?}");
+    }
     assert_eq!(tray.is_checked("Dragoman on").await, Some(true));
     let health = Call::new(address, "GET", "/health").send().await;
     assert_eq!(health.status, 200);
@@ -101,12 +120,13 @@ async fn two_programs_say_who_has_the_port() {
 // === the way out ===
 
 #[tokio::test]
-async fn quit_ends_the_process() {
+async fn quit_ends_the_process_and_frees_the_port() {
     let mut app = Launch::new().start();
     let tray = Tray::of(&app).await;
-    tray.address().await;
+    let address = tray.address().await;
     tray.click("Quit").await;
     assert_eq!(app.ended(PROMPT).await.code(), Some(0));
+    TcpListener::bind(address).expect("the port is free");
 }
 
 #[tokio::test]
@@ -178,6 +198,60 @@ async fn in_the_background_no_window_opens_even_without_a_tray() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(app.windows(), Vec::<String>::new());
     assert!(app.is_running());
+}
+
+// === one program ===
+
+#[tokio::test]
+async fn a_second_start_opens_the_window_of_the_first() {
+    let mut app = Launch::new().start();
+    Tray::of(&app).await.address().await;
+    let again = async |arguments: &[&str]| {
+        let mut second = app.again().args(arguments).spawn().unwrap();
+        eventually("the second one is gone", async || second.try_wait().unwrap().is_some()).await;
+        assert!(second.wait().unwrap().success());
+    };
+    again(&["--background"]).await;
+    assert_eq!(app.windows(), Vec::<String>::new(), "the session's start opens nothing");
+    again(&[]).await;
+    eventually("the first one's window opens", async || app.windows() == ["Dragoman"]).await;
+
+    app.minimize_windows();
+    eventually("another window has the keyboard", async || !app.is_in_front()).await;
+    again(&[]).await;
+    eventually("its window is in front", async || app.is_in_front()).await;
+    assert_eq!(app.windows(), ["Dragoman"]);
+    assert!(app.is_running());
+}
+
+#[tokio::test]
+async fn programs_with_other_files_know_nothing_of_each_other() {
+    let first = Launch::new().start();
+    Tray::of(&first).await.address().await;
+    let second = Launch::new().start();
+    Tray::of(&second).await.address().await;
+    assert_eq!(first.windows(), Vec::<String>::new());
+}
+
+// === when the page dies ===
+
+#[tokio::test]
+async fn the_proxy_outlives_the_process_that_draws_the_window() {
+    let page = Page::open(Launch::new().argument("--window")).await;
+    let tray = Tray::of(&page).await;
+    let address = tray.address().await;
+    page.says("#state", "On").await;
+    let drawing = page.descendant("WebKitWebProces").expect("a process draws");
+    let killed = std::process::Command::new("kill").args(["-KILL", &drawing.to_string()]).status();
+    assert!(killed.unwrap().success());
+    assert_eq!(Call::new(address, "GET", "/health").send().await.status, 200);
+    eventually("the page is loaded again", async || {
+        page.descendant("WebKitWebProces").is_some_and(|next| next != drawing)
+    })
+    .await;
+    assert_eq!(Call::new(address, "GET", "/health").send().await.status, 200);
+    assert_eq!(page.windows(), ["Dragoman"]);
+    tray.click("Quit").await;
 }
 
 // === before there is anything to see ===

@@ -46,6 +46,10 @@ cat >"$XDG_CONFIG_HOME/xfce4/xfconf/xfce-perchannel-xml/xfce4-panel.xml" <<X
 </channel>
 X
 
+# Nobody shows notifications here unless a test does: without this the bus would start whatever is installed.
+mkdir -p "$XDG_RUNTIME_DIR/dbus-1/services"
+printf '[D-BUS Service]\nName=org.freedesktop.Notifications\nExec=/bin/false\n' >"$XDG_RUNTIME_DIR/dbus-1/services/org.freedesktop.Notifications.service"
+
 # The X server picks a free display number itself and says which.
 mkfifo "$session/display"
 Xvfb -displayfd 3 -screen 0 1280x800x24 -nolisten tcp 3>"$session/display" >"$session/xvfb.log" 2>&1 &

@@ -74,7 +74,7 @@ impl Tray {
         address.unwrap()
     }
 
-    /// All lines but the separators.
+    /// All lines but the separators, those of a group behind their group.
     pub(crate) async fn labels(&self) -> Vec<String> {
         self.lines().await.into_iter().map(|line| line.label).collect()
     }
@@ -90,6 +90,22 @@ impl Tray {
         self.menu.call::<_, _, ()>("Event", &(id, "clicked", Value::from(0i32), 0u32)).await.unwrap();
     }
 
+    /// The same, when the line has appeared.
+    pub(crate) async fn click_once_there(&self, label: &str) {
+        self.says(label).await;
+        self.click(label).await;
+    }
+
+    /// Waits until a line says this.
+    pub(crate) async fn says(&self, label: &str) {
+        let mut seen = Vec::new();
+        eventually(&format!("the menu says {label}"), async || {
+            seen = self.labels().await;
+            seen.iter().any(|other| other == label)
+        })
+        .await;
+    }
+
     async fn line(&self, label: &str) -> Line {
         let lines = self.lines().await;
         let seen = format!("{lines:?}");
@@ -102,8 +118,18 @@ impl Tray {
     async fn lines(&self) -> Vec<Line> {
         let asked = (0i32, -1i32, Vec::<String>::new());
         let (_, root): (u32, Layout) = self.menu.call("GetLayout", &asked).await.unwrap();
-        let layouts = root.2.into_iter().map(|child| Layout::try_from(child).unwrap());
-        layouts.filter_map(|(id, properties, _)| Line::read(id, &properties)).collect()
+        let mut lines = Vec::new();
+        gather(root.2, &mut lines);
+        lines
+    }
+}
+
+/// The lines, those of a group behind their group.
+fn gather(children: Vec<OwnedValue>, into: &mut Vec<Line>) {
+    for child in children {
+        let (id, properties, below) = Layout::try_from(child).unwrap();
+        into.extend(Line::read(id, &properties));
+        gather(below, into);
     }
 }
 

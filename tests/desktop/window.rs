@@ -5,9 +5,9 @@ use std::fs;
 use serde_json::Value;
 use support::fake::{FakeChatGpt, Gate, Rule};
 use support::http::Call;
-use support::{EMAIL, Ports, TOKEN, message, visit};
+use support::{EMAIL, Ports, TOKEN, visit};
 
-use crate::app::{Launch, eventually};
+use crate::app::{Launch, ask, eventually};
 use crate::page::Page;
 use crate::tray::Tray;
 
@@ -95,14 +95,11 @@ async fn a_model_that_is_chosen_answers_the_next_request() {
     let fake = FakeChatGpt::start();
     fake.script([Rule::any("before").text("one"), Rule::any("after").text("two")]);
     let page = Page::open(Launch::beside(&fake).signed_in(&fake).argument("--window")).await;
+    page.says("#state", "On").await;
     page.value("location.hash = '#/models'").await;
     page.says(".map[data-family=sonnet] .why", "catalog").await;
     let address = page.text("#address").await.parse().unwrap();
-    let ask = || {
-        let call = Call::new(address, "POST", "/v1/messages").header("x-api-key", TOKEN);
-        call.header("anthropic-version", "2023-06-01").json(&message("hi")).send()
-    };
-    assert_eq!(ask().await.status, 200);
+    assert_eq!(ask(address, "hi").await.status, 200);
     let model = fake.only("before").body["model"].clone();
     let others = "[...document.querySelectorAll('#model-sonnet option')].map((option) => option.value)";
     let others = page.value(others).await;
@@ -111,7 +108,7 @@ async fn a_model_that_is_chosen_answers_the_next_request() {
 
     page.pick("#model-sonnet", other).await;
     page.says(".map[data-family=sonnet] .why", "models.sonnet").await;
-    assert_eq!(ask().await.status, 200);
+    assert_eq!(ask(address, "hi").await.status, 200);
     assert_eq!(fake.only("after").body["model"], *other);
 
     page.click("#reset-models").await;

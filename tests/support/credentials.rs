@@ -74,6 +74,26 @@ pub fn codex_home(directory: &Path, credentials: &Credentials) -> PathBuf {
     path
 }
 
+/// Puts a login of Dragoman's own into the state directory, as a process that ended left it; answers its id.
+pub fn own_login(home: &Path, login: &Credentials, place: usize) -> String {
+    let id = format!("{:08x}", 0x00c0_ffee + place);
+    let state = home.join("dragoman/state");
+    fs::create_dir_all(state.join("tokens")).expect("create the state directory");
+    let list = state.join("accounts.json");
+    let mut index: Value = fs::read(&list)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_else(|| json!({ "accounts": [] }));
+    let accounts = index["accounts"].as_array_mut().expect("accounts.json lists accounts");
+    accounts.retain(|account| account["id"] != id.as_str());
+    accounts.push(json!({ "id": id, "kind": "own", "label": EMAIL, "revision": place }));
+    fs::write(list, index.to_string()).expect("write accounts.json");
+    let tokens = json!({ "id_token": login.id_token, "access_token": login.access_token,
+        "refresh_token": login.refresh_token, "account_id": login.account });
+    fs::write(state.join(format!("tokens/{id}.json")), tokens.to_string()).expect("write the tokens");
+    id
+}
+
 /// Seconds since 1970.
 pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs().cast_signed())

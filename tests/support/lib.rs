@@ -20,7 +20,7 @@ mod tls;
 pub use bin::{bin, workspace};
 pub use browser::{Ports, Visited, visit};
 pub use command::{Done, Running};
-pub use credentials::{ACCOUNT, Credentials, EMAIL, codex_home, now, random, uuid};
+pub use credentials::{ACCOUNT, Credentials, EMAIL, codex_home, now, own_login, random, uuid};
 pub use dragoman::{Dragoman, Launch, TOKEN, files_below, message};
 pub use tls::TlsProxy;
 

@@ -1,13 +1,15 @@
 //! Every choice a user has, typed: defaults, then `config.toml`, then `DRAGOMAN_*` variables, then command line flags,
 //! with the [`Source`] of each value kept.
 //!
-//! `settings/keys.rs` lists the keys, `values.rs` and `words.rs` say what a value may be, `file.rs` reads and edits the text,
+//! `settings/keys.rs` lists the keys, `map.rs` is the section of the models, `values.rs` and `words.rs` say what a value may
+//! be, `file.rs` reads and edits the text,
 //! `codex.rs` reads the Codex CLI's, `problem.rs` says what is wrong. Not here: secrets (`token.rs` and the token stores of `upstream`), and what a
 //! value does (whoever uses it).
 
 mod codex;
 mod file;
 mod keys;
+mod map;
 mod problem;
 mod values;
 mod words;
@@ -20,10 +22,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use dragoman_protocol::route::Effort;
-use dragoman_proxy::{CodexDefaults, Scenario, Target};
+use dragoman_proxy::{CodexDefaults, Target};
 
 pub use keys::{KEYS, Key, Kind};
+pub use map::Models;
 pub use problem::{Problem, Source};
 pub(crate) use values::check_name;
 pub use values::{AdminListen, parse_admin_listen, parse_listen};
@@ -49,6 +51,8 @@ pub struct Settings {
     pub mcp: Mcp,
     /// Claude Code's set-up.
     pub claude_code: ClaudeCode,
+    /// The desktop app.
+    pub desktop: Desktop,
     /// The usage history.
     pub history: History,
     /// The log.
@@ -158,106 +162,6 @@ pub struct Accounts {
     pub strategy: Strategy,
 }
 
-/// `[models]`: the model map.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Models {
-    /// Instead of the catalog's choice (DECISIONS 19) for `claude-opus-…`.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub opus: Option<Target>,
-    /// For `claude-sonnet-…`.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub sonnet: Option<Target>,
-    /// For `claude-haiku-…`.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub haiku: Option<Target>,
-    /// For `claude-fable-…`.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub fable: Option<Target>,
-    /// For Claude names that no other rule is for.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub default: Option<Target>,
-    /// For one name, or for all that match a pattern.
-    #[serde(deserialize_with = "values::targets", skip_serializing_if = "BTreeMap::is_empty")]
-    pub names: BTreeMap<String, Target>,
-    /// For requests that offer the web search.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub web_search: Option<Target>,
-    /// For compactions.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub compact: Option<Target>,
-    /// For long conversations.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub long_context: Option<Target>,
-    /// For conversations with pictures.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub image: Option<Target>,
-    /// For titles, page summaries and Haiku.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub background: Option<Target>,
-    /// For subagents.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub subagent: Option<Target>,
-    /// For plan mode and thinking with a budget.
-    #[serde(deserialize_with = "values::target", skip_serializing_if = "Option::is_none")]
-    pub think: Option<Target>,
-    /// More tokens than this are a long conversation.
-    #[serde(deserialize_with = "values::tokens")]
-    pub long_context_over: u32,
-    /// An effort that overrides what the client asks for (DECISIONS 5).
-    #[serde(deserialize_with = "values::effort", skip_serializing_if = "Option::is_none")]
-    pub effort: Option<Effort>,
-    /// An effort for requests that ask for none.
-    #[serde(deserialize_with = "values::effort", skip_serializing_if = "Option::is_none")]
-    pub default_effort: Option<Effort>,
-    /// What happens with names that are neither Claude's nor in the catalog.
-    #[serde(deserialize_with = "values::word")]
-    pub mode: Mode,
-    /// Are model and window of the Codex CLI's `config.toml` defaults here too?
-    #[serde(deserialize_with = "values::switch")]
-    pub from_codex: bool,
-}
-
-impl Default for Models {
-    fn default() -> Self {
-        Self {
-            opus: None,
-            sonnet: None,
-            haiku: None,
-            fable: None,
-            default: None,
-            names: BTreeMap::new(),
-            web_search: None,
-            compact: None,
-            long_context: None,
-            image: None,
-            background: None,
-            subagent: None,
-            think: None,
-            long_context_over: 200_000,
-            effort: None,
-            default_effort: None,
-            mode: Mode::Map,
-            from_codex: false,
-        }
-    }
-}
-
-impl Models {
-    /// The rule for a kind of request.
-    pub fn scenario(&self, scenario: Scenario) -> Option<&Target> {
-        match scenario {
-            Scenario::WebSearch => self.web_search.as_ref(),
-            Scenario::Compact => self.compact.as_ref(),
-            Scenario::LongContext => self.long_context.as_ref(),
-            Scenario::Image => self.image.as_ref(),
-            Scenario::Background => self.background.as_ref(),
-            Scenario::Subagent => self.subagent.as_ref(),
-            Scenario::Think => self.think.as_ref(),
-        }
-    }
-}
-
 /// `[mcp]`
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -280,6 +184,21 @@ pub struct ClaudeCode {
     /// Does Claude Code go back to Anthropic while Dragoman is off?
     #[serde(deserialize_with = "values::word")]
     pub when_off: WhenOff,
+}
+
+/// `[desktop]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Desktop {
+    /// Is what happens to accounts and port told as a notification?
+    #[serde(deserialize_with = "values::switch")]
+    pub notifications: bool,
+}
+
+impl Default for Desktop {
+    fn default() -> Self {
+        Self { notifications: true }
+    }
 }
 
 /// `[history]`

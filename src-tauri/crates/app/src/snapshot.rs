@@ -16,6 +16,7 @@ use ts_rs::TS;
 use utoipa::ToSchema;
 
 use crate::admin::AdminState;
+use crate::claude_code::Standing;
 use crate::history::{self, Totals};
 use crate::models::{self, Models};
 use crate::settings::{Settings, TokenStore};
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub models: Models,
     /// The MCP servers whose tools are offered to the model.
     pub mcp: Vec<McpServer>,
+    /// Does this user's Claude Code come here?
+    pub claude_code: Standing,
     /// What is odd but harmless, a sentence each.
     pub hints: Vec<String>,
 }
@@ -88,18 +91,17 @@ impl Activity {
     }
 }
 
-/// What listens.
+/// What the program itself puts up.
 #[derive(Debug, Clone)]
-struct Listeners {
+struct Pins {
     server: Server,
     admin: AdminState,
-}
-
-/// The MCP servers, and what is wrong with the files that name them.
-#[derive(Debug, Clone, Default)]
-struct Mcp {
-    servers: Vec<McpServer>,
-    problems: Vec<String>,
+    claude_code: Standing,
+    /// What is wrong with the settings file, while those from before are in force.
+    trouble: Option<String>,
+    mcp: Vec<McpServer>,
+    /// What is wrong with the files that name MCP servers.
+    mcp_problems: Vec<String>,
 }
 
 /// Where the parts of the picture are pinned.
@@ -109,11 +111,8 @@ pub(crate) struct Board {
     activity: watch::Receiver<proxy::Activity>,
     settings: watch::Receiver<Arc<Settings>>,
     history: watch::Receiver<history::State>,
-    listeners: Mutex<Listeners>,
+    pins: Mutex<Pins>,
     hints: Vec<String>,
-    /// What is wrong with the settings file, while those from before are in force.
-    trouble: Mutex<Option<String>>,
-    mcp: Mutex<Mcp>,
     snapshot: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -125,12 +124,19 @@ impl Board {
         history: watch::Receiver<history::State>,
         hints: Vec<String>,
     ) -> Self {
-        let listeners = Listeners { server: Server::Off, admin: AdminState::Off };
-        let first = picture(&client, &activity, &settings, &history, listeners.clone(), Vec::new(), &hints);
-        let listeners = Mutex::new(listeners);
+        let pins = Pins {
+            server: Server::Off,
+            admin: AdminState::Off,
+            // Not known before the file was looked at, which is not done here.
+            claude_code: Standing::NotConnected,
+            trouble: None,
+            mcp: Vec::new(),
+            mcp_problems: Vec::new(),
+        };
+        let first = picture(&client, &activity, &settings, &history, pins.clone(), &hints);
+        let pins = Mutex::new(pins);
         let snapshot = watch::Sender::new(Arc::new(first));
-        let (trouble, mcp) = (Mutex::new(None), Mutex::default());
-        Self { client, activity, settings, history, listeners, hints, trouble, mcp, snapshot }
+        Self { client, activity, settings, history, pins, hints, snapshot }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
@@ -138,64 +144,59 @@ impl Board {
     }
 
     pub(crate) fn server(&self) -> Server {
-        self.listeners().server.clone()
+        self.pins().server.clone()
     }
 
     /// The listener changed; whoever reads the snapshot after this call sees it.
     pub(crate) fn pin(&self, server: Server) {
-        self.listeners().server = server;
+        self.pins().server = server;
         self.publish();
     }
 
     /// The same for the admin API's.
     pub(crate) fn pin_admin(&self, admin: AdminState) {
-        self.listeners().admin = admin;
+        self.pins().admin = admin;
         self.publish();
     }
 
-    fn listeners(&self) -> MutexGuard<'_, Listeners> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Claude Code's settings were looked at.
+    pub(crate) fn pin_claude_code(&self, standing: Standing) {
+        self.pins().claude_code = standing;
+        self.publish();
+    }
+
+    fn pins(&self) -> MutexGuard<'_, Pins> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The settings file can't be used, or it can again.
     pub(crate) fn pin_trouble(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.pins().trouble = trouble;
         self.publish();
     }
 
     /// How the MCP servers fare.
     pub(crate) fn pin_mcp(&self, servers: Vec<McpServer>) {
-        self.mcp().servers = servers;
+        self.pins().mcp = servers;
         self.publish();
     }
 
     /// What is wrong with the files that name them.
     pub(crate) fn pin_mcp_problems(&self, problems: Vec<String>) {
-        self.mcp().problems = problems;
+        self.pins().mcp_problems = problems;
         self.publish();
-    }
-
-    fn mcp(&self) -> MutexGuard<'_, Mcp> {
-        self.mcp.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn hints(&self, of_mcp: Vec<String>) -> Vec<String> {
-        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        trouble.into_iter().chain(self.hints.iter().cloned()).chain(of_mcp).collect()
     }
 
     /// Make the picture anew. It is made inside the watch, so of two calls at once the later picture stays.
     pub(crate) fn publish(&self) {
         self.snapshot.send_if_modified(|snapshot| {
-            let Mcp { servers, problems } = self.mcp().clone();
             let new = picture(
                 &self.client,
                 &self.activity,
                 &self.settings,
                 &self.history,
-                self.listeners().clone(),
-                servers,
-                &self.hints(problems),
+                self.pins().clone(),
+                &self.hints,
             );
             let modified = **snapshot != new;
             if modified {
@@ -235,8 +236,7 @@ fn picture(
     activity: &watch::Receiver<proxy::Activity>,
     settings: &watch::Receiver<Arc<Settings>>,
     history: &watch::Receiver<history::State>,
-    listeners: Listeners,
-    mcp: Vec<McpServer>,
+    pins: Pins,
     hints: &[String],
 ) -> Snapshot {
     let settings = settings.borrow().clone();
@@ -252,16 +252,17 @@ fn picture(
                 .to_owned()
         });
     let history::State { today, notice } = history.borrow().clone();
-    let Listeners { server, admin } = listeners;
+    let Pins { server, admin, claude_code, trouble, mcp, mcp_problems } = pins;
     // Not `client.catalog()`: looking at the picture must not send the client to the network.
     let catalog = client.catalog_updates().borrow().clone();
     let models = Models::of(&catalog, &models::rules(&settings), &settings.models);
     let unmapped = models.problems();
-    let all = [hints, settings.hints(), &unmapped].concat();
+    let said = [hints, &mcp_problems, settings.hints(), &unmapped].concat();
     Snapshot {
         version: crate::VERSION,
         server,
         admin,
+        claude_code,
         limits: account.limits.clone(),
         account,
         accounts,
@@ -269,6 +270,6 @@ fn picture(
         models,
         mcp,
         today,
-        hints: all.into_iter().chain(kept_in_files).chain(notice).collect(),
+        hints: trouble.into_iter().chain(said).chain(kept_in_files).chain(notice).collect(),
     }
 }

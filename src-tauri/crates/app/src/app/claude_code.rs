@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
@@ -16,6 +17,8 @@ use crate::{Error, Models};
 
 /// How long the backend may take to list its models before those known before are written.
 const MODELS: Duration = Duration::from_secs(5);
+/// How long a change that someone else made in the settings may stay unnoticed.
+const LOOK: Duration = Duration::from_secs(10);
 
 impl App {
     /// Point Claude Code at the server: that of another process, this one's, or the one that would be turned on.
@@ -34,13 +37,17 @@ impl App {
         let models = self.fresh_models(MODELS).await;
         let aim = Aim { address, models: with_window(models, found) };
         let scope = connect.scope.clone();
-        let report = self.quietly(move |keeper| keeper.connect(&connect, &aim)).await?;
+        let report = self.quietly(move |keeper| keeper.connect(&connect, &aim)).await;
+        look(&self.inner.keeper, &self.inner.board).await;
+        let report = report?;
         Ok(Report { conflicts: self.conflicts(&scope).await?, ..report })
     }
 
     /// Undo it: every key that is still as Dragoman wrote it gets its earlier value back.
     pub async fn disconnect(&self, scope: Scope, dry_run: bool) -> Result<Report, Error> {
-        self.quietly(move |keeper| keeper.disconnect(&scope, dry_run)).await
+        let report = self.quietly(move |keeper| keeper.disconnect(&scope, dry_run)).await;
+        look(&self.inner.keeper, &self.inner.board).await;
+        report
     }
 
     /// Dragoman is off, and the user lets Claude Code go back to Anthropic until it is on again.
@@ -80,6 +87,7 @@ impl App {
     pub(super) async fn follow(&self, address: SocketAddr) {
         let models = self.inner.board.subscribe().borrow().models.clone();
         keep(&self.inner.keeper, Aim { address, models }).await;
+        look(&self.inner.keeper, &self.inner.board).await;
     }
 
     /// The switch was turned off: Claude Code goes back to Anthropic, if that is wished.
@@ -91,6 +99,7 @@ impl App {
         if let Err(error) = self.quietly(Keeper::suspend).await {
             tracing::warn!(%error, "Claude Code's settings could not be restored");
         }
+        look(&self.inner.keeper, &self.inner.board).await;
     }
 }
 
@@ -100,10 +109,10 @@ pub(super) fn with_window(models: Models, found: Option<&Found>) -> Models {
     Models { window, ..models }
 }
 
-/// Follows the models: a changed map or catalog changes names and window.
+/// Follows the models: a changed map or catalog changes names and window. Looks at the settings from time to time.
 pub(super) async fn watch(keeper: Keeper, board: Arc<Board>, stop: CancellationToken) {
     let mut snapshots = board.subscribe();
-    let mut last = None;
+    let (mut last, mut looked) = (None, None::<Instant>);
     loop {
         let aim = {
             let snapshot = snapshots.borrow_and_update();
@@ -116,10 +125,24 @@ pub(super) async fn watch(keeper: Keeper, board: Arc<Board>, stop: CancellationT
             keep(&keeper, aim.clone()).await;
             last = Some(aim);
         }
+        if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            look(&keeper, &board).await;
+            looked = Some(Instant::now());
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             changed = snapshots.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK) => {}
         }
+    }
+}
+
+/// Puts into the picture what the settings say. A file that can't be read says nothing new.
+async fn look(keeper: &Keeper, board: &Board) {
+    let keeper = keeper.clone();
+    let status = tokio::task::spawn_blocking(move || keeper.status(&Scope::User)).await;
+    if let Ok(Ok(status)) = status {
+        board.pin_claude_code(status.state);
     }
 }
 

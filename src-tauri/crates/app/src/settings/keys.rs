@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 /// Every setting there is, in the order of the document.
-pub const KEYS: [Key; 42] = [
+pub const KEYS: [Key; 43] = [
     key("server.listen", Kind::Text, "address Claude Code connects to"),
     key("server.admin_listen", Kind::Text, "address of the admin pages, or off"),
     key("server.allow_remote", Kind::Switch, "may other machines connect"),
@@ -77,6 +77,7 @@ pub const KEYS: [Key; 42] = [
     key("mcp.servers", Kind::List, "MCP servers whose tools are offered, with named"),
     key("mcp.projects", Kind::List, "project directories whose MCP servers count too"),
     key("claude_code.when_off", Kind::Text, "Claude Code while Dragoman is off: ask, always or never back"),
+    key("desktop.notifications", Kind::Switch, "notifications about accounts, limits and the port"),
     key("history.enabled", Kind::Switch, "keep a usage history"),
     key("history.keep_days", Kind::Number, "days until usage rows are deleted"),
     key("history.max_rows", Kind::Number, "how many usage rows are kept at most"),

@@ -1,3 +1,4 @@
+use dragoman_protocol::route::Effort;
 use std::path::Path;
 
 use serde::Deserialize as _;
