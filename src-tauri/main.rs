@@ -8,6 +8,7 @@ mod commands;
 mod face;
 mod leave;
 mod menu;
+mod size;
 mod tell;
 mod tray;
 mod trouble;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use dragoman::{App, BackendKind, Options};
 use tauri::plugin::TauriPlugin;
-use tauri::{AppHandle, Manager, RunEvent, Wry, async_runtime};
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent, Wry, async_runtime};
 use tokio::sync::watch;
 
 use crate::acts::Busy;
@@ -164,7 +165,11 @@ fn live(handle: &AppHandle, event: RunEvent) {
                 leave::quit(handle);
             }
         }
-        RunEvent::Exit => tray::clean(handle),
+        RunEvent::WindowEvent { event: WindowEvent::CloseRequested { .. }, .. } => window::remember(handle),
+        RunEvent::Exit => {
+            window::remember(handle);
+            tray::clean(handle);
+        }
         _ => {}
     }
 }

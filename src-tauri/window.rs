@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use dragoman::App;
 use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 use tokio::sync::{Mutex, watch};
 
 use crate::Opening;
 use crate::commands::Streams;
+use crate::size::{LEAST, Size};
 use crate::tray::Standing;
 
 const LABEL: &str = "main";
@@ -35,10 +37,12 @@ pub(crate) async fn open(handle: AppHandle, page: Option<&str>) {
             )
         }
         None => {
+            let size = Size::last(&handle.state::<App>());
             WebviewWindowBuilder::new(&handle, LABEL, WebviewUrl::App(format!("index.html{place}").into()))
                 .title("Dragoman")
-                .inner_size(880.0, 600.0)
-                .min_inner_size(640.0, 480.0)
+                .inner_size(size.width, size.height)
+                .maximized(size.maximized)
+                .min_inner_size(LEAST.0, LEAST.1)
                 // A page that is loaded again, or goes, leaves its streams behind.
                 .on_page_load(|window, _| window.state::<Streams>().end_all())
                 .build()
@@ -47,6 +51,13 @@ pub(crate) async fn open(handle: AppHandle, page: Option<&str>) {
     };
     if let Err(error) = opened {
         tracing::error!(%error, "the window did not open");
+    }
+}
+
+/// Keeps what the open window should remember: when it closes, and when the program ends.
+pub(crate) fn remember(handle: &AppHandle) {
+    if let Some(window) = handle.get_webview_window(LABEL) {
+        Size::keep(&handle.state::<App>(), &window);
     }
 }
 

@@ -278,6 +278,23 @@ impl Running {
         }
     }
 
+    /// Makes its one window so large.
+    pub(crate) fn resize_window(&self, (width, height): (u32, u32)) {
+        let (id, _) = self.list().remove(0);
+        let size = [width, height].map(|side| side.to_string());
+        let done = Command::new("xdotool").args(["windowsize", &id]).args(size).status();
+        assert!(done.unwrap().success());
+    }
+
+    /// How large its one window is; `None` without one.
+    pub(crate) fn window_size(&self) -> Option<(u32, u32)> {
+        let (id, _) = self.list().pop()?;
+        let output = Command::new("xdotool").args(["getwindowgeometry", "--shell", &id]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let of = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+        Some((of("WIDTH=")?, of("HEIGHT=")?))
+    }
+
     /// True if the keyboard is with one of them.
     pub(crate) fn is_in_front(&self) -> bool {
         let output = Command::new("xdotool").arg("getactivewindow").output().unwrap();

@@ -7,6 +7,7 @@ use support::fake::{FakeChatGpt, Gate, Rule};
 use support::http::Call;
 use support::{EMAIL, Ports, TOKEN, visit};
 
+use crate::PROMPT;
 use crate::app::{Launch, ask, eventually};
 use crate::page::Page;
 use crate::tray::Tray;
@@ -151,4 +152,27 @@ async fn closing_the_window_leaves_the_program_in_the_tray() {
     assert_eq!(Call::new(address, "GET", "/health").send().await.status, 200);
     tray.click("Open window").await;
     eventually("the window is back", async || app.windows() == ["Dragoman"]).await;
+}
+
+#[tokio::test]
+async fn the_window_is_as_large_as_it_was() {
+    let mut app = Launch::new().argument("--window").start();
+    let tray = Tray::of(&app).await;
+    tray.address().await;
+    eventually("it opens in its first size", async || app.window_size() == Some((880, 600))).await;
+    app.resize_window((700, 520));
+    eventually("it is smaller", async || app.window_size() == Some((700, 520))).await;
+    app.close_windows();
+    eventually("it is gone", async || app.windows().is_empty()).await;
+    tray.click("Open window").await;
+    eventually("it is as large as it was", async || app.window_size() == Some((700, 520))).await;
+
+    // Open at the end of the program it is remembered too.
+    app.resize_window((720, 540));
+    eventually("it is larger", async || app.window_size() == Some((720, 540))).await;
+    tray.click("Quit").await;
+    app.ended(PROMPT).await;
+    let kept = fs::read_to_string(app.path().join("dragoman/state/window.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!((kept["width"].as_f64(), kept["height"].as_f64()), (Some(720.0), Some(540.0)));
 }
