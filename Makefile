@@ -4,7 +4,7 @@
 # Both install what is missing first (see .ci/setup). `make` alone lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run build setup setup-tests lint api fuzz audit clean
+.PHONY: help demo test run build bundle setup setup-tests lint api fuzz audit clean
 SHELL := /bin/bash
 
 # cargo is found also where the shell has not read ~/.cargo/env yet.
@@ -24,6 +24,10 @@ run: ## start the desktop app, or the headless proxy where there is no display
 
 build: setup ## build everything
 	@$(CARGO) build --workspace --locked
+
+bundle: ## a .deb and an .rpm with tray and command line program, in target/bundles
+	@.ci/setup bundle
+	@.ci/bundle
 
 setup: ## install what a build needs
 	@.ci/setup build

@@ -79,9 +79,9 @@ fn machine(file: &File) -> Vec<String> {
 
 /// `root` says its lints itself, because desktop alone may expect `unsafe_code`; it must not say less otherwise.
 /// A test that plain `cargo test` leaves out must be run elsewhere: the stage `keyring` of `.ci/test` runs those of the
-/// crates' libraries, and nobody runs others.
+/// crates' libraries, the stage `installed` those of the desktop, and nobody runs others.
 fn left_out(file: &File) -> Option<String> {
-    let is_run = file.path.starts_with("src-tauri/crates/");
+    let is_run = ["src-tauri/crates/", "tests/desktop/"].iter().any(|room| file.path.starts_with(room));
     let ignores =
         file.path.ends_with(".rs") && file.text.lines().any(|line| line.trim().starts_with("#[ignore"));
     (ignores && !is_run).then(|| format!("{} leaves out a test that nobody runs", file.path))
@@ -165,10 +165,12 @@ fn no_file_names_a_path_of_one_machine() {
 fn no_test_is_left_out_silently() {
     expect_none(&files().iter().filter_map(left_out).collect::<Vec<_>>());
     let stages = read(&root().join(".ci/test"));
-    assert!(
-        stages.contains("cargo test --workspace --lib --locked -- --ignored"),
-        "nobody runs the ignored ones"
-    );
+    for run in [
+        "cargo test --workspace --lib --locked -- --ignored",
+        "--test desktop --locked -- --ignored --test-threads=1",
+    ] {
+        assert!(stages.contains(run), "nobody runs the ignored ones: {run}");
+    }
     let stray = File { path: "tests/cli/main.rs".to_owned(), text: "    #[ignore]\nfn x() {}".to_owned() };
     assert!(left_out(&stray).is_some());
 }

@@ -11,6 +11,7 @@
 
 mod app;
 mod heard;
+mod installed;
 mod menu;
 mod notifications;
 mod page;

@@ -57,7 +57,8 @@ xvfb=$!
 cleanup() {
     kill "$xvfb" 2>/dev/null || true
     wait "$xvfb" 2>/dev/null || true
-    rm -rf "$session"
+    # What the session started may still write while it ends.
+    for _ in $(seq 25); do rm -rf "$session" 2>/dev/null && break; sleep 0.2; done
 }
 trap cleanup EXIT
 read -r -t 20 number <"$session/display" || { echo "$0: the X server did not start:" >&2; cat "$session/xvfb.log" >&2; exit 3; }
