@@ -45,6 +45,16 @@ impl Standing {
         matches!(self, Self::NoHost | Self::NoLibrary)
     }
 
+    /// As the check-up is told.
+    fn told(self) -> Option<dragoman::Tray> {
+        match self {
+            Self::Unknown => None,
+            Self::Here => Some(dragoman::Tray::Here),
+            Self::NoHost => Some(dragoman::Tray::NoHost),
+            Self::NoLibrary => Some(dragoman::Tray::NoLibrary),
+        }
+    }
+
     /// The sentence that the window shows about it. A key of `ui/strings.js`.
     pub(crate) fn notice(self) -> Option<&'static str> {
         match self {
@@ -333,6 +343,7 @@ pub(crate) fn clean(handle: &AppHandle) {
 }
 
 fn stand(handle: &AppHandle, now: Standing) {
+    handle.state::<App>().tell_tray(now.told());
     handle.state::<watch::Sender<Standing>>().send_replace(now);
     if let Err(error) = handle.emit("notice", now.notice()) {
         tracing::debug!(%error, "no window took the notice");

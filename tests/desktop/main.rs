@@ -178,6 +178,10 @@ async fn without_a_tray_host_the_window_opens_and_says_why_and_closing_it_quits(
     let page = Page::open(Launch::new().on_a_bus_without_tray().argument("--window")).await;
     page.says("#notice", "No tray was found").await;
     page.says("#state", "On").await;
+    // The check-up knows it too.
+    page.value("(location.hash = '#/about', true)").await;
+    page.click("#check").await;
+    page.says("#doctor", "nothing on this desktop shows tray icons").await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub use self::accounts::Tested;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dragoman_proxy as proxy;
@@ -91,6 +91,17 @@ impl Options {
     }
 }
 
+/// Whether the desktop shows a tray icon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tray {
+    /// It does.
+    Here,
+    /// Nothing there shows one.
+    NoHost,
+    /// No icon can be made here.
+    NoLibrary,
+}
+
 /// The program. Cheap to clone; all clones are one program.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -122,6 +133,8 @@ struct Inner {
     listener: tokio::sync::Mutex<Option<On>>,
     /// One writer of the settings file at a time.
     writer: Mutex<()>,
+    /// `None`: there is no desktop app, or it does not know yet.
+    tray: Mutex<Option<Tray>>,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// If an app is dropped without `shutdown`, its tasks end all the same.
@@ -197,6 +210,7 @@ impl App {
                 admin: tokio::sync::Mutex::new(None),
                 listener: tokio::sync::Mutex::new(None),
                 writer: Mutex::new(()),
+                tray: Mutex::new(None),
                 tasks,
                 _stop: stop.clone().drop_guard(),
                 stop,
@@ -265,6 +279,16 @@ impl App {
             tracing::info!("off");
         }
         self.inner.board.pin(Server::Off);
+    }
+
+    /// The desktop app found out about its tray.
+    pub fn tell_tray(&self, tray: Option<Tray>) {
+        *self.inner.tray.lock().unwrap_or_else(PoisonError::into_inner) = tray;
+    }
+
+    /// What it told last.
+    pub(crate) fn tray(&self) -> Option<Tray> {
+        *self.inner.tray.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The settings in force.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::{App, Tray};
 use crate::claude_code::{Scope, Standing, Weight};
 use crate::running::{self, Found};
 use crate::settings::TokenStore;
@@ -116,8 +116,7 @@ impl App {
         checks.add("Conflicts", self.check_conflicts()).await;
         checks.add("Clock", self.check_clock()).await;
         checks.add("Token store", self.check_store()).await;
-        let tray = "whether this desktop shows tray icons is known only in the desktop app";
-        checks.add("Tray", async { Finding::skipped(tray) }).await;
+        checks.add("Tray", async { self.check_tray() }).await;
         if quick {
             return checks.done;
         }
@@ -187,6 +186,23 @@ impl App {
                 Finding::bad(message, "Do that, then run this again.")
             }
             AccountState::None => Finding::bad("no one is signed in", "Sign in: dragoman login"),
+        }
+    }
+
+    fn check_tray(&self) -> Finding {
+        match self.tray() {
+            None => {
+                Finding::skipped("whether this desktop shows tray icons is known only in the desktop app")
+            }
+            Some(Tray::Here) => Finding::good("the desktop shows tray icons"),
+            Some(Tray::NoHost) => Finding::odd(
+                "nothing on this desktop shows tray icons; the window is opened instead",
+                "Add a panel or an extension that shows them (on GNOME: AppIndicator support).",
+            ),
+            Some(Tray::NoLibrary) => Finding::odd(
+                "the library for tray icons is missing; the window is opened instead",
+                "Install libayatana-appindicator3, then start Dragoman again.",
+            ),
         }
     }
 

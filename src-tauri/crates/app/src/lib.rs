@@ -30,7 +30,7 @@ pub mod token;
 pub use admin::{AdminState, Answer, Call, Door, Reply, link};
 pub use app::{
     App, Exported, LoginKind, LoginRun, McpReport, Options, Paste, Prompt, PromptEvent, STREAMS, Tested,
-    running,
+    Tray, running,
 };
 pub use case::NotACase;
 pub use claude_code::{

@@ -136,6 +136,10 @@ pub fn of_project(
 fn parse(text: &str) -> Result<File, Unreadable> {
     let text = text.trim_start_matches('\u{feff}');
     let text = if text.trim().is_empty() { "{}" } else { text };
+    // serde would take a list for the members in order.
+    if !text.trim_start().starts_with('{') {
+        return Err(Unreadable("it is not an object".to_owned()));
+    }
     serde_json::from_str(text).map_err(|error| Unreadable(error.to_string()))
 }
 
