@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use dragoman_protocol::anthropic::block::Block;
-use dragoman_protocol::anthropic::request::{Content, MessagesRequest, Role, Tool};
+use dragoman_protocol::anthropic::request::{MessagesRequest, Tool};
 use dragoman_protocol::open::Open;
 use dragoman_protocol::translate::{Notes, What};
 use http::HeaderMap;
+
+use crate::reminders::reminders;
 
 /// One tool, as the Messages API writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,8 @@ pub(crate) fn wanted(
     if all.is_empty() || agent || !offers_own || !headers.contains_key("x-claude-code-session-id") {
         return Arc::default();
     }
-    let notes = told(request);
+    // Among other things Claude Code names there the tools that it loads later.
+    let notes: Vec<_> = reminders(request).collect();
     let is_known = |extra: &ExtraTool| {
         request.tools.iter().any(|tool| tool.name == extra.name)
             || notes.iter().any(|text| names(text, &extra.name))
@@ -56,22 +58,6 @@ pub(crate) fn note(extra: &[ExtraTool]) -> Notes {
         notes.add(What::Adjusted, "tools", format!("{} tools of MCP servers were added", extra.len()));
     }
     notes
-}
-
-/// What Claude Code tells the model in notes of its own: among other things the names of tools that it loads later.
-fn told(request: &MessagesRequest<'_>) -> Vec<String> {
-    let notes = request.messages.iter().filter(|message| message.role == Role::System);
-    let texts = notes.flat_map(|message| match &message.content {
-        Content::Text(text) => vec![text.to_owned_text()],
-        Content::Blocks(blocks) => blocks
-            .iter()
-            .filter_map(|block| match block {
-                Block::Text(block) => Some(block.text.to_owned_text()),
-                _ => None,
-            })
-            .collect(),
-    });
-    texts.collect()
 }
 
 /// Does the text hold this name as a whole word?
@@ -111,6 +97,8 @@ mod tests {
         let bash = r#"{"name":"Bash","input_schema":{}}"#;
         assert_eq!(added(&session, bash, "hi"), "mcp__a__read mcp__a__read_all mcp__b__x");
         assert_eq!(added(&session, bash, "deferred:\\nmcp__a__read_all\\nX"), "mcp__a__read mcp__b__x");
+        let reminder = "hi\"},{\"role\":\"user\",\"content\":\"<system-reminder>mcp__a__read";
+        assert_eq!(added(&session, bash, reminder), "mcp__a__read_all mcp__b__x", "an older model's note");
         let own = r#"{"name":"Bash","input_schema":{}},{"name":"mcp__b__x","input_schema":{}}"#;
         assert_eq!(added(&session, own, "hi"), "mcp__b__x mcp__a__read mcp__a__read_all");
         assert_eq!(added(&session, "", "hi"), "", "titles and summaries have no tools");

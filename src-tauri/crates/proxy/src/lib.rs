@@ -18,6 +18,7 @@ mod probe;
 mod quota;
 mod record;
 mod relay;
+mod reminders;
 mod routes;
 mod search;
 mod server;

@@ -2,7 +2,7 @@
 //! many words; what is looked for here was measured with 2.1.329.
 
 use dragoman_protocol::anthropic::block::{Block, ToolResultBlock};
-use dragoman_protocol::anthropic::request::{Content, MessagesRequest, Role};
+use dragoman_protocol::anthropic::request::{Content, MessagesRequest};
 use dragoman_protocol::translate::is_compaction;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use ts_rs::TS;
 use utoipa::ToSchema;
 
 use super::Rules;
+use crate::reminders::reminders;
 
 /// A kind of request that may have a rule of its own. If several hold, the first in this order with a rule decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS, ToSchema)]
@@ -106,8 +107,7 @@ fn has_a_budget(request: &MessagesRequest<'_>) -> bool {
     request.thinking.as_ref().is_some_and(|thinking| thinking.kind == "enabled")
 }
 
-/// Is plan mode on? Claude Code tells the model when it begins and when it ends, in notes of its own: `system` messages,
-/// with older models reminders in the user's. The last of them counts.
+/// Is plan mode on? Claude Code tells the model when it begins and when it ends. The last of it counts.
 fn plans(request: &MessagesRequest<'_>) -> bool {
     const BEGINS: [&str; 3] = ["Plan mode is active", "Plan mode still active", "## Re-entering Plan Mode"];
     const ENDS: &str = "## Exited Plan Mode";
@@ -118,26 +118,7 @@ fn plans(request: &MessagesRequest<'_>) -> bool {
             (begun, ended) => Some(begun > ended),
         }
     };
-    let notes = request.messages.iter().rev().flat_map(|message| {
-        let blocks = match &message.content {
-            Content::Text(text) => vec![text],
-            Content::Blocks(blocks) => blocks.iter().rev().filter_map(text_of).collect(),
-        };
-        let is_note = |text: &str| match message.role {
-            Role::System => true,
-            Role::User => text.trim_start().starts_with("<system-reminder>"),
-            Role::Assistant => false,
-        };
-        blocks.into_iter().map(|text| text.to_text()).filter(move |text| is_note(text))
-    });
-    notes.into_iter().find_map(|text| told(&text)).unwrap_or_default()
-}
-
-fn text_of<'b, 'a>(block: &'b Block<'a>) -> Option<&'b dragoman_protocol::json::JsonStr<'a>> {
-    match block {
-        Block::Text(block) => Some(&block.text),
-        _ => None,
-    }
+    reminders(request).find_map(|text| told(&text)).unwrap_or_default()
 }
 
 fn shows_a_picture(request: &MessagesRequest<'_>) -> bool {
