@@ -136,14 +136,13 @@ async fn set_up(app: &App) -> Result<(), Error> {
 }
 
 fn copy(handle: &AppHandle, app: &App, shell: Shell) {
-    let lines: Vec<String> =
-        app.environment().iter().map(|(name, value)| shell.assignment(name, value)).collect();
+    let lines = shell.assignments(&app.environment()) + "\n";
     let mut kept = handle.state::<Busy>().inner().clipboard.lock().unwrap_or_else(PoisonError::into_inner);
     let copied = match kept.take() {
         Some(board) => Ok(board),
         None => Clipboard::new().map(Board),
     }
-    .and_then(|mut board| board.0.set_text(lines.join("\n") + "\n").map(|()| board));
+    .and_then(|mut board| board.0.set_text(lines).map(|()| board));
     match copied {
         Ok(board) => *kept = Some(board),
         Err(error) => {

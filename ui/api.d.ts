@@ -1091,7 +1091,7 @@ answer: string,
 obstacle: string | null, };
 
 /**
- * A request to the backend.
+ * A request to the backend and its answer.
  */
 export type RecordedTurn = { 
 /**
@@ -1099,7 +1099,7 @@ export type RecordedTurn = {
  */
 dialect: Dialect, 
 /**
- * JSON.
+ * The body: JSON.
  */
 request: string, 
 /**
@@ -1124,7 +1124,7 @@ exchanges: number,
  */
 most_exchanges: number, 
 /**
- * Bytes that they take.
+ * Bytes that they and those that are running take.
  */
 bytes: number, 
 /**

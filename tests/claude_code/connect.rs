@@ -11,7 +11,7 @@ use support::fake::{Fail, FakeChatGpt, Rule, Usage};
 
 use crate::client::{Desk, Run, claude};
 use crate::terminal::Terminal;
-use crate::tools::node;
+use support::node;
 
 /// What the file holds besides ours; keys in an order that no writer of ours would choose.
 const OWN: &str = "{\n    \"skipDangerousModePermissionPrompt\": true,\n    \"permissions\": { \"defaultMode\": \"default\" }\n}\n";

@@ -7,7 +7,7 @@ use support::fake::{FakeChatGpt, Reply, Rule, lite_catalog};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::client::Desk;
-use crate::tools::node;
+use support::node;
 
 /// The backend's own search, as the model makes it.
 fn search(rule: Rule, query: &str, url: &str, text: &str) -> Rule {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::fake::Rule;
-use support::{Launch, files};
+use support::{Launch, files, node};
 
 use crate::client::Desk;
 
@@ -234,14 +234,6 @@ async fn mcp_tools_that_dragoman_adds() {
     let output = told.view().output("call_d2").unwrap();
     assert!(output.contains("No such tool"), "{output}");
     desk.fake.assert_content();
-}
-
-/// Claude Code came from npm, so Node is somewhere on the caller's path.
-pub(crate) fn node() -> String {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&path).map(|directory| directory.join("node")).find(|file| file.is_file());
-    found.expect("node is on PATH (`make setup-tests` installs it)").display().to_string()
 }
 
 #[tokio::test]

@@ -10,18 +10,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::fake::{FakeChatGpt, Rule};
-use support::{Dragoman, Launch};
+use support::{Dragoman, Launch, node};
 
 const SESSION: &str = "1fb6b981-be92-43db-a237-cf09d4886ef0";
 /// Node has to start, several at once on a busy machine.
 const SLOWLY: Duration = Duration::from_secs(25);
-
-fn node() -> String {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&path).map(|directory| directory.join("node")).find(|file| file.is_file());
-    found.expect("node is on PATH (`make setup-tests` installs it)").display().to_string()
-}
 
 /// The MCP project's own server.
 fn everything() -> PathBuf {

@@ -23,6 +23,14 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
 }
 
+/// Node. The clients came from npm, so it is somewhere on the caller's path.
+pub fn node() -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).map(|directory| directory.join("node")).find(|file| file.is_file());
+    found.expect("node is on PATH (`make setup-tests` installs it)").display().to_string()
+}
+
 fn build(name: &str) -> Result<PathBuf, String> {
     let package = match name {
         "dragoman" => "dragoman-cli",

@@ -17,7 +17,7 @@ pub mod http;
 pub mod sse;
 mod tls;
 
-pub use bin::{bin, workspace};
+pub use bin::{bin, node, workspace};
 pub use browser::{Ports, Visited, visit};
 pub use command::{Done, Running};
 pub use credentials::{ACCOUNT, Credentials, EMAIL, codex_home, now, own_login, random, uuid};

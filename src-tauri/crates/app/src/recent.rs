@@ -143,6 +143,11 @@ impl Recent {
         self.kept().exchanges.iter().rev().cloned().collect()
     }
 
+    /// The one of this id.
+    pub(crate) fn get(&self, id: &str) -> Option<Exchange> {
+        self.kept().exchanges.iter().find(|exchange| exchange.id == id).cloned()
+    }
+
     /// What was used since the start, by model and status.
     pub(crate) fn sums(&self) -> BTreeMap<(String, u16), Sums> {
         self.kept().sums.clone()

@@ -26,8 +26,14 @@ impl Shell {
     /// All of them.
     pub const ALL: [Self; 6] = [Self::Bash, Self::Zsh, Self::Fish, Self::Powershell, Self::Cmd, Self::Nu];
 
+    /// The lines for these variables, without the last one's end.
+    pub fn assignments(self, variables: &[(String, String)]) -> String {
+        let lines = variables.iter().map(|(name, value)| self.assignment(name, value));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// One line, without its end.
-    pub fn assignment(self, name: &str, value: &str) -> String {
+    fn assignment(self, name: &str, value: &str) -> String {
         match self {
             Self::Bash | Self::Zsh => format!("export {name}='{}'", value.replace('\'', r"'\''")),
             Self::Fish => format!("set -gx {name} '{}'", value.replace('\\', r"\\").replace('\'', r"\'")),

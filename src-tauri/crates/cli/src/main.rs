@@ -171,16 +171,9 @@ async fn env(common: &Common, shell: Shell, json: bool) -> Result<Exit, Trouble>
             variables.into_iter().map(|(name, value)| (name, value.into())).collect();
         words::say_json(&object)?;
     } else {
-        words::say(lines(shell, &variables))?;
+        words::say(dragoman::Shell::from(shell).assignments(&variables))?;
     }
     Ok(Exit::Success)
-}
-
-/// One assignment per line.
-fn lines(shell: Shell, variables: &[(String, String)]) -> String {
-    let shell = dragoman::Shell::from(shell);
-    let lines = variables.iter().map(|(name, value)| shell.assignment(name, value));
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn version(json: bool) -> Result<Exit, Trouble> {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use dragoman::settings::McpOffer;
 use dragoman::{App, McpReport, McpServer, McpState, STREAMS};
-use serde::Serialize;
 
 use crate::args::{Common, Format};
 use crate::words::{note, say, say_json, table};
@@ -13,32 +12,21 @@ use crate::{Exit, Trouble};
 /// `npx` may have to fetch a server first.
 const LIMIT: Duration = Duration::from_secs(35);
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Printed<'a> {
-    offer: McpOffer,
-    servers: &'a [McpServer],
-    tools: &'a [String],
-    named: &'a [String],
-    problems: &'a [String],
-}
-
 /// `dragoman mcp`
 pub(crate) async fn mcp(common: &Common, format: Format) -> Result<Exit, Trouble> {
     let app = App::start(common.options()).await?;
     let report = app.mcp(LIMIT).await;
     app.shutdown(STREAMS).await;
-    let McpReport { offer, servers, tools, named, problems } = &report;
     if format.json {
-        say_json(&Printed { offer: *offer, servers, tools, named, problems })?;
+        say_json(&report)?;
     } else {
-        for problem in problems {
+        for problem in &report.problems {
             note(problem);
         }
         say(words(&report))?;
     }
-    let all_ready = servers.iter().all(|server| server.state == McpState::Ready);
-    Ok(if all_ready && problems.is_empty() { Exit::Success } else { Exit::Failure })
+    let all_ready = report.servers.iter().all(|server| server.state == McpState::Ready);
+    Ok(if all_ready && report.problems.is_empty() { Exit::Success } else { Exit::Failure })
 }
 
 fn words(McpReport { offer, servers, tools, named, .. }: &McpReport) -> String {

@@ -8,7 +8,7 @@ use dragoman::{AccountState, AdminState, App, BackendKind, Options, STREAMS, Sna
 use crate::args::{Common, Serve};
 use crate::shell::Shell;
 use crate::status::account;
-use crate::{Exit, Signals, Trouble, lines, words};
+use crate::{Exit, Signals, Trouble, words};
 
 /// `dragoman serve`
 pub(crate) async fn serve(common: &Common, serve: Serve) -> Result<Exit, Trouble> {
@@ -50,7 +50,7 @@ async fn foreground(options: Options, paste: Option<Shell>) -> Result<Exit, Trou
     let mut greeting = format!("Listening on http://{address}\n{}\n", introduction(&snapshot));
     if let Some(shell) = paste {
         greeting += "\nPaste these lines into another terminal, then run `claude` there:\n\n";
-        greeting += &lines(shell, &app.environment());
+        greeting += &dragoman::Shell::from(shell).assignments(&app.environment());
         greeting += "\n\nAsk it anything; it can also call a tool. Nothing leaves this machine.\n";
     } else {
         greeting += "Claude Code: `dragoman connect` for good, or `dragoman run -- claude` this once.\n";

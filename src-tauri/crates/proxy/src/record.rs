@@ -15,6 +15,9 @@ use bytes::Bytes;
 use dragoman_protocol::route::Dialect;
 use http::HeaderMap;
 use redact::Redactor;
+use serde::Serialize;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 /// So many exchanges are kept; the oldest goes.
 const EXCHANGES: usize = 100;
@@ -46,13 +49,15 @@ pub struct Recording {
 }
 
 /// A request to the backend and its answer.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[ts(rename = "RecordedTurn")]
+#[schema(as = RecordedTurn)]
 pub struct Said {
-    /// What it is written in.
+    /// The dialect that it is written in.
     pub dialect: Dialect,
-    /// The body.
+    /// The body: JSON.
     pub request: String,
-    /// The bytes of the event stream; empty if the request was refused.
+    /// The answer's event stream; empty if the request was refused.
     pub events: String,
 }
 
@@ -69,18 +74,20 @@ impl fmt::Debug for Said {
     }
 }
 
-/// How full the recorder is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether contents are kept, and how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[ts(rename = "RecordingState")]
+#[schema(as = RecordingState)]
 pub struct Fill {
-    /// Is it on?
+    /// Are they kept?
     pub on: bool,
-    /// Exchanges that are kept.
+    /// Requests whose contents are kept.
     pub exchanges: usize,
-    /// At most.
+    /// So many at most; the oldest goes.
     pub most_exchanges: usize,
     /// Bytes that they and those that are running take.
     pub bytes: usize,
-    /// At most.
+    /// So many at most; the oldest goes.
     pub most_bytes: usize,
 }
 

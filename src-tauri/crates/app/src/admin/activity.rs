@@ -23,6 +23,6 @@ async fn list(State(app): State<App>) -> Json<Vec<Exchange>> {
 #[utoipa::path(get, path = "/admin/activity/{id}", params(("id" = String, Path)),
     responses((status = 200, body = Exchange), (status = "default", body = ErrorAnswer)))]
 async fn one(State(app): State<App>, At(id): At<String>) -> Told<Exchange> {
-    let found = app.recent().all().into_iter().find(|exchange| exchange.id == id);
+    let found = app.recent().get(&id);
     found.map(Json).ok_or_else(|| Problem::not_found(format!("request {id} is not among the last ones")))
 }

@@ -80,7 +80,7 @@ fn declarations(config: &Config) -> String {
     all.visit::<prompt::NewPrompt>();
     all.visit::<crate::PromptEvent>();
     all.visit::<crate::Exchange>();
-    all.visit::<recording::RecordingState>();
+    all.visit::<dragoman_proxy::Fill>();
     all.visit::<recording::NewRecording>();
     all.visit::<recording::Recorded>();
     all.visit::<crate::app::Exported>();

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use dragoman_protocol::route::Dialect;
 use dragoman_proxy::{Fill, Recording, Said};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -19,27 +18,6 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(state, switch)).routes(routes!(one)).routes(routes!(export))
 }
 
-/// Whether contents are kept, and how many.
-#[derive(Debug, Serialize, TS, ToSchema)]
-pub(super) struct RecordingState {
-    /// Are they kept?
-    on: bool,
-    /// Requests whose contents are kept.
-    exchanges: usize,
-    /// So many at most; the oldest goes.
-    most_exchanges: usize,
-    /// Bytes that they take.
-    bytes: usize,
-    /// So many at most; the oldest goes.
-    most_bytes: usize,
-}
-
-impl From<Fill> for RecordingState {
-    fn from(Fill { on, exchanges, most_exchanges, bytes, most_bytes }: Fill) -> Self {
-        Self { on, exchanges, most_exchanges, bytes, most_bytes }
-    }
-}
-
 /// Shall contents be kept?
 #[derive(Debug, Deserialize, TS, ToSchema)]
 pub(super) struct NewRecording {
@@ -54,34 +32,18 @@ pub(super) struct Recorded {
     request: String,
     /// The requests to the backend with their answers, in order. More than one, if it objected to the first or the model
     /// searched.
-    upstream: Vec<RecordedTurn>,
+    upstream: Vec<Said>,
     /// What the client got, as far as it came: an event stream, or JSON; empty where it is an error's status.
     answer: String,
     /// Why it can't be made a case, if it can't.
     obstacle: Option<String>,
 }
 
-/// A request to the backend.
-#[derive(Debug, Serialize, TS, ToSchema)]
-pub(super) struct RecordedTurn {
-    /// The dialect that it is written in.
-    dialect: Dialect,
-    /// JSON.
-    request: String,
-    /// The answer's event stream; empty if the request was refused.
-    events: String,
-}
-
 impl Recorded {
     fn of(recording: &Recording, obstacle: Option<NotACase>) -> Self {
-        let turn = |Said { dialect, request, events }: &Said| RecordedTurn {
-            dialect: *dialect,
-            request: request.clone(),
-            events: events.clone(),
-        };
         Self {
             request: recording.request.clone(),
-            upstream: recording.upstream.iter().map(turn).collect(),
+            upstream: recording.upstream.clone(),
             answer: recording.answer.clone(),
             obstacle: obstacle.map(|why| why.to_string()),
         }
@@ -89,17 +51,17 @@ impl Recorded {
 }
 
 /// Whether contents are kept, and how many.
-#[utoipa::path(get, path = "/admin/recording", responses((status = 200, body = RecordingState)))]
-async fn state(State(app): State<App>) -> Json<RecordingState> {
-    Json(app.recorder().fill().into())
+#[utoipa::path(get, path = "/admin/recording", responses((status = 200, body = Fill)))]
+async fn state(State(app): State<App>) -> Json<Fill> {
+    Json(app.recorder().fill())
 }
 
 /// Keeps the contents of requests from now on, in memory, or forgets all of them.
 #[utoipa::path(put, path = "/admin/recording", request_body = NewRecording,
-    responses((status = 200, body = RecordingState), (status = "default", body = ErrorAnswer)))]
-async fn switch(State(app): State<App>, Input(new): Input<NewRecording>) -> Told<RecordingState> {
+    responses((status = 200, body = Fill), (status = "default", body = ErrorAnswer)))]
+async fn switch(State(app): State<App>, Input(new): Input<NewRecording>) -> Told<Fill> {
     app.recorder().switch(new.on);
-    Ok(Json(app.recorder().fill().into()))
+    Ok(Json(app.recorder().fill()))
 }
 
 /// What was said in a request, on both sides.

@@ -151,11 +151,7 @@ async fn suspend(State(app): State<App>) -> Told<SetUpStatus> {
 #[utoipa::path(get, path = "/admin/environment", responses((status = 200, body = ClientEnvironment)))]
 async fn environment(State(app): State<App>) -> Json<ClientEnvironment> {
     let variables = app.environment();
-    let lines = |shell: Shell| {
-        let lines = variables.iter().map(|(name, value)| shell.assignment(name, value));
-        ShellText { shell, text: lines.collect::<Vec<_>>().join("\n") }
-    };
-    let shells = Shell::ALL.map(lines).into();
+    let shells = Shell::ALL.map(|shell| ShellText { shell, text: shell.assignments(&variables) }).into();
     let variable = |(name, value)| Variable { name, value };
     Json(ClientEnvironment { shells, variables: variables.into_iter().map(variable).collect() })
 }

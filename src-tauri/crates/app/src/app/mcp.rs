@@ -11,6 +11,7 @@ use std::time::Duration;
 use dragoman_mcp::{Server, Servers, Shown, Unreadable, View, of_project, of_user};
 use dragoman_proxy::ExtraTool;
 use dragoman_upstream::Web;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::settings_file::{Stamp, stamps};
@@ -35,8 +36,30 @@ struct Wanted {
     problems: Vec<String>,
 }
 
-/// How the MCP servers fare, for a person to read.
-#[derive(Debug, Clone, Default)]
+impl Wanted {
+    /// Those of them that are to be offered.
+    fn offered(mut self, settings: &Mcp) -> Self {
+        match settings.offer {
+            McpOffer::All => {}
+            McpOffer::Off => self.servers.clear(),
+            McpOffer::Named => {
+                for name in &settings.servers {
+                    if !self.servers.iter().any(|server| server.name == *name) {
+                        self.problems.push(format!(
+                            "mcp.servers names {name:?}, which Claude Code's files do not; `dragoman mcp` lists those that \
+                             there are."
+                        ));
+                    }
+                }
+                self.servers.retain(|server| settings.servers.contains(&server.name));
+            }
+        }
+        self
+    }
+}
+
+/// How the MCP servers fare, for a person or a script to read.
+#[derive(Debug, Clone, Serialize)]
 pub struct McpReport {
     /// Whose tools are offered.
     pub offer: McpOffer,
@@ -56,13 +79,10 @@ impl App {
     pub async fn mcp(&self, limit: Duration) -> McpReport {
         let inner = &self.inner;
         let settings = self.settings().mcp.clone();
-        let everybody = inner.wanted(Mcp { offer: McpOffer::All, ..settings.clone() }).await;
-        let named = everybody.servers.iter().map(|server| server.name.clone()).collect();
         let offer = settings.offer;
-        let Wanted { servers, problems } = match offer {
-            McpOffer::Off => Wanted { servers: Vec::new(), problems: everybody.problems },
-            McpOffer::All | McpOffer::Named => inner.wanted(settings).await,
-        };
+        let all = inner.read_mcp(settings.projects.clone()).await;
+        let named = all.servers.iter().map(|server| server.name.clone()).collect();
+        let Wanted { servers, problems } = all.offered(&settings);
         let mut changes = inner.mcp.changes();
         inner.mcp.set(servers);
         let starts = |shown: &Shown| shown.servers.iter().any(|s| s.state == dragoman_mcp::State::Starting);
@@ -85,9 +105,10 @@ impl Inner {
         self.paths.claude_json().into_iter().chain(shared).collect()
     }
 
-    async fn wanted(&self, settings: Mcp) -> Wanted {
+    /// All servers of the user and of these projects.
+    async fn read_mcp(&self, projects: Vec<PathBuf>) -> Wanted {
         let (paths, environment) = (self.paths.clone(), self.environment.clone());
-        let read = tokio::task::spawn_blocking(move || wanted(&settings, &paths, &environment));
+        let read = tokio::task::spawn_blocking(move || read(&projects, &paths, &environment));
         read.await.unwrap_or_default()
     }
 
@@ -116,18 +137,21 @@ pub(super) async fn follow(app: Weak<Inner>, stop: CancellationToken) {
     let mut seen: Option<(Mcp, Vec<Stamp>)> = None;
     loop {
         let wish = settings.borrow_and_update().mcp.clone();
+        let is_off = wish.offer == McpOffer::Off;
         let Some(inner) = app.upgrade() else { return };
-        let now = (wish.clone(), stamps(&inner.mcp_files(&wish)).await);
+        let stamps = stamps(&inner.mcp_files(&wish)).await;
+        let now = (wish, stamps);
         if seen.as_ref() != Some(&now) {
-            let is_off = wish.offer == McpOffer::Off;
-            let Wanted { servers, problems } =
-                if is_off { Wanted::default() } else { inner.wanted(wish).await };
+            let (wish, _) = &now;
+            let Wanted { servers, problems } = match is_off {
+                true => Wanted::default(),
+                false => inner.read_mcp(wish.projects.clone()).await.offered(wish),
+            };
             inner.mcp.set(servers);
             inner.board.pin_mcp_problems(problems);
             seen = Some(now);
         }
         drop(inner);
-        let is_off = seen.as_ref().is_none_or(|(wish, _)| wish.offer == McpOffer::Off);
         tokio::select! {
             () = stop.cancelled() => return,
             changed = settings.changed() => if changed.is_err() { return },
@@ -141,19 +165,18 @@ pub(super) async fn follow(app: Weak<Inner>, stop: CancellationToken) {
 }
 
 /// Reads the files. Blocks.
-fn wanted(settings: &Mcp, paths: &Paths, environment: &Environment) -> Wanted {
+fn read(projects: &[PathBuf], paths: &Paths, environment: &Environment) -> Wanted {
     let variable = |name: &str| environment.raw(name).map(|value| value.to_string_lossy().into_owned());
     let Some(path) = paths.claude_json() else { return Wanted::default() };
     let mut problems = Vec::new();
-    let mut read = |path: &Path| {
+    let mut text = |path: &Path| {
         text_of(path).unwrap_or_else(|error| {
             problems.push(format!("MCP servers: {} can't be read ({error}).", path.display()));
             String::new()
         })
     };
-    let user = read(&path);
-    let shared: Vec<_> =
-        settings.projects.iter().map(|project| (project, read(&project.join(".mcp.json")))).collect();
+    let user = text(&path);
+    let shared: Vec<_> = projects.iter().map(|project| (project, text(&project.join(".mcp.json")))).collect();
     let unreadable = |path: &Path, Unreadable(why): Unreadable| {
         format!("MCP servers: {} is not as Claude Code writes it ({why}).", path.display())
     };
@@ -168,16 +191,6 @@ fn wanted(settings: &Mcp, paths: &Paths, environment: &Environment) -> Wanted {
     match of_user(&user, &variable) {
         Ok(found) => servers.extend(found),
         Err(why) => problems.push(unreadable(&path, why)),
-    }
-    if settings.offer == McpOffer::Named {
-        for name in &settings.servers {
-            if !servers.iter().any(|server| server.name == *name) {
-                problems.push(format!(
-                    "mcp.servers names {name:?}, which Claude Code's files do not; `dragoman mcp` lists those that there are."
-                ));
-            }
-        }
-        servers.retain(|server| settings.servers.contains(&server.name));
     }
     Wanted { servers, problems }
 }

@@ -30,11 +30,7 @@ impl App {
 
     /// A request that ended, if what was said in it is kept.
     pub(crate) fn recorded(&self, id: &str) -> Option<Told> {
-        self.recent()
-            .all()
-            .into_iter()
-            .find(|exchange| exchange.id == id)
-            .and_then(|one| self.with_recording(one))
+        self.with_recording(self.recent().get(id)?)
     }
 
     fn with_recording(&self, exchange: Exchange) -> Option<Told> {
