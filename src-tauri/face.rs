@@ -1,7 +1,7 @@
 //! What the tray shows of a snapshot: one sign, one line, and the menu below it (`menu.rs`). Pure.
 
 use dragoman::settings::Settings;
-use dragoman::{AccountState, LimitWindow, Server, Snapshot};
+use dragoman::{AccountState, LimitWindow, Server, Snapshot, called};
 use jiff::{Timestamp, Zoned};
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ impl Face {
 
 /// Sign and line.
 fn head(snapshot: &Snapshot, leaving: bool, now: &Zoned) -> (Sign, String) {
-    let running = snapshot.activity.requests_running;
+    let running = snapshot.activity.running.len();
     if leaving {
         let line = match running {
             0 => "Quitting".to_owned(),
@@ -73,7 +73,7 @@ fn head(snapshot: &Snapshot, leaving: bool, now: &Zoned) -> (Sign, String) {
         Server::On { address } => address,
     };
     let account = &snapshot.account;
-    let who = menu::name(account);
+    let who = called(account, &snapshot.accounts);
     match &account.state {
         AccountState::Ready => {}
         AccountState::SignIn(_) | AccountState::Locked(_) => {
@@ -86,7 +86,11 @@ fn head(snapshot: &Snapshot, leaving: bool, now: &Zoned) -> (Sign, String) {
         Some(window) if window.used_percent >= 100.0 => {
             (Sign::Limit, format!("Limit reached{}", resets(window.resets_at, now, true)))
         }
-        _ if running > 0 => (Sign::Working, format!("Working · {}", requests(running))),
+        _ if running > 0 => {
+            let rate = snapshot.activity.tokens_per_second;
+            let rate = rate.map(|rate| format!(" · {rate} tokens/s")).unwrap_or_default();
+            (Sign::Working, format!("Working · {}{rate}", requests(running)))
+        }
         Some(window) if window.used_percent >= 80.0 => {
             let name = window.length();
             let line =
@@ -112,7 +116,7 @@ pub(crate) fn current<'a>(windows: &'a [LimitWindow], now: &Zoned) -> impl Itera
 
 // === words ===
 
-fn requests(count: u64) -> String {
+fn requests(count: usize) -> String {
     if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
 }
 
@@ -147,10 +151,12 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use dragoman::{
-        AccountKind, AccountView, Activity, AdminState, CatalogSource, Dialect, Effort, Limits, Listed,
-        Models, Standing, Totals,
+        AccountKind, AccountView, Activity, AdminState, CatalogSource, Decider, Dialect, Effort, Limits,
+        Listed, Models, Ongoing, Standing, Totals,
     };
 
     /// Friday, 2026-11-20, 14:58 in Berlin.
@@ -170,6 +176,7 @@ pub(crate) mod tests {
                 ..AccountView::new(AccountKind::Linked, "you")
             },
             accounts: Vec::new(),
+            names: BTreeMap::new(),
             today: Totals::default(),
             limits: Limits::default(),
             activity: Activity::default(),
@@ -186,6 +193,19 @@ pub(crate) mod tests {
             mcp: Vec::new(),
             claude_code: Standing::NotConnected,
             hints: Vec::new(),
+        }
+    }
+
+    fn ongoing() -> Ongoing {
+        Ongoing {
+            id: "req_1".to_owned(),
+            began_at: 0,
+            client: String::new(),
+            session: String::new(),
+            model: "claude-opus-5-5".to_owned(),
+            upstream_model: "gpt-6.1-sol".to_owned(),
+            decider: Decider::Catalog,
+            first_output_ms: None,
         }
     }
 
@@ -240,12 +260,22 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_account_of_the_same_address_as_another_is_told_apart() {
+        let mut snapshot = snapshot();
+        let other = AccountView { plan: Some("business".to_owned()), ..snapshot.account.clone() };
+        let other = AccountView { id: AccountView::new(AccountKind::Own, "them").id, ..other };
+        snapshot.accounts = vec![snapshot.account.clone(), other];
+        assert_face(&snapshot, Sign::On, "On · 127.0.0.1:3746 · you@example.com (Plus)");
+    }
+
+    #[test]
     fn running_requests_are_counted() {
         let mut snapshot = snapshot();
-        snapshot.activity.requests_running = 1;
+        snapshot.activity.running = vec![ongoing()];
         assert_face(&snapshot, Sign::Working, "Working · 1 request");
-        snapshot.activity.requests_running = 3;
-        assert_face(&snapshot, Sign::Working, "Working · 3 requests");
+        snapshot.activity.running = vec![ongoing(), ongoing(), ongoing()];
+        snapshot.activity.tokens_per_second = Some(84);
+        assert_face(&snapshot, Sign::Working, "Working · 3 requests · 84 tokens/s");
     }
 
     #[test]
@@ -278,7 +308,7 @@ pub(crate) mod tests {
     #[test]
     fn quitting_says_what_it_waits_for() {
         let mut snapshot = snapshot();
-        snapshot.activity.requests_running = 2;
+        snapshot.activity.running = vec![ongoing(), ongoing()];
         let (_, line) = head(&snapshot, true, &now());
         assert_eq!(line, "Quitting after 2 requests · Quit again to end now");
     }

@@ -4,8 +4,7 @@
 
 use dragoman::settings::Settings;
 use dragoman::{
-    AccountId, AccountKind, AccountState, AccountView, Effort, Server, Shell, Snapshot,
-    Standing as SetUpState,
+    AccountId, AccountKind, AccountState, Effort, Server, Shell, Snapshot, Standing as SetUpState, called,
 };
 use jiff::Zoned;
 
@@ -186,29 +185,21 @@ fn accounts(snapshot: &Snapshot, doing: Doing) -> Vec<Entry> {
     }
     let mut entries: Vec<Entry> = known
         .iter()
-        .map(|one| Entry::Check(Act::Use(one.id.clone()), name(one).to_owned(), one.id == account.id))
+        .map(|one| {
+            Entry::Check(Act::Use(one.id.clone()), called(one, &snapshot.accounts), one.id == account.id)
+        })
         .collect();
     entries.extend([Entry::Separator, sign_in("Add an account…")]);
-    let group = Entry::Group(format!("Account: {}", name(account)), entries);
+    let group = Entry::Group(format!("Account: {}", called(account, &snapshot.accounts)), entries);
     match &account.state {
         AccountState::SignIn(_) => vec![sign_in("Sign in again…"), group],
         AccountState::Ready | AccountState::Locked(_) | AccountState::None => vec![group],
     }
 }
 
-/// What people call an account.
-pub(crate) fn name(account: &AccountView) -> &str {
-    match (&account.name, &account.label, account.kind) {
-        (_, _, AccountKind::Demo) => "demo",
-        (Some(name), ..) | (None, Some(name), _) => name,
-        (None, None, AccountKind::ApiKey) => "API key",
-        (None, None, AccountKind::Linked | AccountKind::Own) => "no account",
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use dragoman::Effort;
+    use dragoman::{AccountView, Effort};
 
     use super::*;
     use crate::face::tests::{now, snapshot, used};

@@ -860,7 +860,7 @@ export type NamedAccount = {
  */
 id: AccountId, 
 /**
- * What people call it: its name, else its e-mail address, else its id.
+ * What people call it.
  */
 name: string, };
 
@@ -1005,6 +1005,43 @@ until: number | null, } | { "notice": "limit_over",
  * Which account.
  */
 account: NamedAccount, };
+
+/**
+ * A request that is being answered.
+ */
+export type Ongoing = { 
+/**
+ * As in the `request-id` header. The exchange that it becomes has the same.
+ */
+id: string, 
+/**
+ * When it came, unix milliseconds.
+ */
+began_at: number, 
+/**
+ * The program that asks, e.g. `claude-cli`; empty if it didn't say.
+ */
+client: string, 
+/**
+ * The session that it belongs to.
+ */
+session: string, 
+/**
+ * The model that was asked for.
+ */
+model: string, 
+/**
+ * The model that answers.
+ */
+upstream_model: string, 
+/**
+ * Which rule of the model map decided that.
+ */
+decider: Decider, 
+/**
+ * To the first output, once there was one.
+ */
+first_output_ms: number | null, };
 
 /**
  * What the user pasted.
@@ -1427,6 +1464,10 @@ limits: Limits,
  */
 accounts: Array<AccountView>, 
 /**
+ * What people call each of them; no two are called the same.
+ */
+names: { [key in AccountId]: string }, 
+/**
  * What the proxy is doing.
  */
 activity: Work, 
@@ -1659,13 +1700,18 @@ project?: string, };
  */
 export type Work = { 
 /**
- * Requests being answered now.
+ * Requests being answered now, in the order in which they came.
  */
-requests_running: number, 
+running: Array<Ongoing>, 
 /**
  * Requests since the start.
  */
-requests_total: number, };
+requests_total: number, 
+/**
+ * How fast they are answered, all together: estimated from the bytes of the last seconds. `None` while nothing is
+ * written.
+ */
+tokens_per_second: number | null, };
 
 /** Every route: what it is sent, and what it answers, whole or as a stream. */
 export interface Routes {

@@ -14,7 +14,7 @@ import { Models } from './pages/models.js';
 import { Overview } from './pages/overview.js';
 import { dress, Settings } from './pages/settings.js';
 import { Usage } from './pages/usage.js';
-import { announce, complain, dismiss, follow, inWords, useStore } from './store.js';
+import { announce, complain, dismiss, follow, forgetState, inWords, useStore } from './store.js';
 import { text } from './strings.js';
 import { html, render, useEffect, useRef, useState } from './vendor/ui.js';
 
@@ -175,5 +175,11 @@ function keys(event) {
 
 dress(localStorage.getItem('dragoman.theme') ?? 'system');
 const host = document.getElementById('app');
-if (host) render(html`<${Shell} />`, host);
+try {
+  if (host) render(html`<${Shell} />`, host);
+} catch (error) {
+  // What an earlier version remembered may lack what this one draws. Nothing is remembered: then it is another error.
+  if (!forgetState()) throw error;
+  location.reload();
+}
 follow();

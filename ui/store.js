@@ -67,6 +67,13 @@ function remembered(key) {
   }
 }
 
+/** Forgets what the program was like; false if nothing was known. */
+export function forgetState() {
+  const known = [REMEMBERED, SET_UP].filter((key) => localStorage.getItem(key) !== null);
+  known.forEach((key) => localStorage.removeItem(key));
+  return known.length > 0;
+}
+
 /** @param {string} key @param {unknown} value */
 function remember(key, value) {
   try {

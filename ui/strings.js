@@ -121,6 +121,8 @@ export const text = {
     lastProblem: 'Last problem',
     show: 'Show',
     hints: 'Good to know',
+    working: (/** @type {number} */ running, /** @type {number | null} */ rate) =>
+      [`Working · ${running} ${several(running, 'request', 'requests')}`, rate != null && `${rate} tokens/s`].filter(Boolean).join(' · '),
   },
 
   first: {
@@ -346,14 +348,14 @@ export const text = {
     requests: 'Requests',
     count: (/** @type {number} */ running, /** @type {number} */ kept) =>
       [running > 0 ? `${running} running` : '', kept > 0 ? `the last ${kept}` : ''].filter(Boolean).join(' · '),
-    time: 'ended · client',
+    time: 'began · client',
     models: 'asked → answered · rule',
     tokens: 'tokens',
     times: 'time taken',
     status: 'result · notes',
     awaiting: 'Reading the list …',
     empty: 'Nothing yet',
-    emptyAbout: 'Each request of Claude Code appears here when it has ended: who asked, which model answered and why, tokens and times. Start “claude” and ask something.',
+    emptyAbout: 'Each request of Claude Code appears here as it comes: who asks, which model answers and why; then tokens and times. Start “claude” and ask something.',
     nothingFound: 'No request matches',
     nothingFoundAbout: 'The filter looks at client, session, models, rule, result and id.',
     someone: 'unknown client',
@@ -363,6 +365,8 @@ export const text = {
     tokensLong: (/** @type {string} */ into, /** @type {string} */ cached, /** @type {string} */ out) => `${into} in, ${cached} of them cached, ${out} out`,
     first: (/** @type {string} */ took) => `first ${took}`,
     notes: (/** @type {number} */ n) => `${n} ${several(n, 'note', 'notes')}`,
+    running: 'running',
+    waits: 'no output yet',
     left: 'client left',
     ok: 'answered ✓',
     failed: (/** @type {string} */ kind, /** @type {number} */ status) => failures[kind]?.[0] ?? `failed (${kind || status})`,

@@ -1,6 +1,7 @@
 //! The facade `App` in this process, as the desktop holds it, against the fake backend: what it tells of itself.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+mod activity;
 mod notices;
 mod secrets;
 

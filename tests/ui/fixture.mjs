@@ -50,6 +50,9 @@ const model = (id, name, description, tiers = ['priority']) => ({
   dialect: 'lite',
 });
 
+/** A request that runs, since so many milliseconds. */
+const ongoing = (id, since, first = null) => ({ id, began_at: Date.now() - since, client: 'claude-cli', session: 'session-0', model: 'claude-opus-5-5', upstream_model: 'gpt-6.1-sol', decider: { kind: 'catalog' }, first_output_ms: first });
+
 const mapped = (asks, model, why, rule = null) => ({ asks, rule, model, pool: null, effort: null, default_effort: null, tier: null, window: null, decider: null, why, problem: null });
 
 /** What the program says of itself in each scene. */
@@ -74,7 +77,8 @@ export function scene(name) {
     account: accounts[0],
     limits: accounts[0].limits,
     accounts,
-    activity: { requests_running: name === 'fresh' ? 0 : 1, requests_total: name === 'fresh' ? 0 : 213 },
+    activity: name === 'fresh' ? { running: [], requests_total: 0, tokens_per_second: null } : { running: [ongoing('req_live', 4_000, 900)], requests_total: 213, tokens_per_second: 84 },
+    names: Object.fromEntries(accounts.map(({ id, name, label }) => [id, name ?? label ?? 'no account'])),
     today:
       name === 'fresh'
         ? { requests: 0, failed: 0, cancelled: 0, input_tokens: 0, cached_tokens: 0, cache_write_tokens: 0, output_tokens: 0, searches: 0 }
@@ -178,7 +182,7 @@ const notes = [
 ];
 const exchange = (at, fields) => ({
   id: `req_${1000 + at}`,
-  ended_at: Date.now() - at * 47_000,
+  ended_at: now * 1_000 - at * 47_000,
   client: at % 5 === 4 ? 'python-httpx' : 'claude-cli',
   session: `session-${at % 3}`,
   account: '1f0c2a77',
@@ -393,9 +397,20 @@ export async function serve(name = 'used') {
   const address = `http://127.0.0.1:${server.address().port}/`;
   /** A request ends, and the log says so. */
   const ends = (fields) => {
-    watchers.forEach((send) => send({ type: 'exchange', exchange: exchange(0, fields) }));
+    watchers.forEach((send) => send({ type: 'exchange', exchange: exchange(0, { ended_at: Date.now(), ...fields }) }));
     lines += 1;
     readers.forEach((send) => send({ ...logLine(lines), text: `request finished request_id="${fields.id}"` }));
   };
-  return { address, ends, hush: () => void (hushed = true), close: () => (server.closeAllConnections(), new Promise((closed) => server.close(closed))) };
+  /** Requests run, and those from before don't any more. */
+  const runs = (...running) => {
+    state.snapshot = { ...state.snapshot, activity: { ...state.snapshot.activity, running: running.map(([id, since, first]) => ongoing(id, since, first)), tokens_per_second: running.length > 0 ? 84 : null } };
+    publish();
+  };
+  /** Another account has the address of the first. */
+  const twins = () => {
+    const [first, second, ...rest] = state.snapshot.accounts;
+    state.snapshot = { ...state.snapshot, accounts: [first, { ...second, name: null, label: first.label }, ...rest], names: { ...state.snapshot.names, [first.id]: `${first.label} (Plus)`, [second.id]: `${first.label} (Business)` } };
+    publish();
+  };
+  return { address, ends, runs, twins, hush: () => void (hushed = true), close: () => (server.closeAllConnections(), new Promise((closed) => server.close(closed))) };
 }

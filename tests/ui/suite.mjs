@@ -135,7 +135,7 @@ async function scenes() {
   }
 }
 
-const PARTS = { scenes, firstSteps, dialogs, keyboard, remembers, silent, mapped, activity, logs, themes, noLanguage };
+const PARTS = { scenes, firstSteps, dialogs, keyboard, remembers, outgrown, silent, mapped, activity, twins, logs, themes, noLanguage };
 
 /** All parts, or those that are named. @param {string[]} names */
 async function fixture(names) {
@@ -313,6 +313,24 @@ async function remembers() {
   });
 }
 
+/** What an earlier version remembered may lack what the page draws. */
+async function outgrown() {
+  await check('a state that an earlier version remembered does not keep the page from its work', async () => {
+    const { address, close } = await serve('used');
+    const { context, page } = await visitor();
+    await settled(page);
+    await open(page, address, 'overview');
+    await page.evaluate(() => {
+      localStorage.setItem('dragoman.snapshot', JSON.stringify({ server: { state: 'on' }, account: {} }));
+      document.body.remove();
+      location.reload();
+    });
+    await page.getByText('you@example.com').waitFor();
+    await context.close();
+    await close();
+  });
+}
+
 /** With a program that never answers every page has its heading at once. */
 async function silent() {
   const { address, close, hush } = await serve('used');
@@ -391,12 +409,38 @@ async function mapped() {
   await close();
 }
 
-/** Requests appear when they end, are found, walked through and opened by keys. */
+/** Requests appear as they come, become what they are when they end, are found, walked through and opened by keys. */
 async function activity() {
-  const { address, close, ends } = await serve('used');
+  const { address, close, ends, runs } = await serve('used');
   const { context, page } = await visitor();
   await settled(page);
   const first = page.locator('#requests a').first();
+  await check('a request that runs has a row, which becomes that of its end where it stands', async () => {
+    await open(page, address, 'activity');
+    await page.locator('#requests a').nth(5).waitFor();
+    runs(['req_slow', 90_000], ['req_quick', 2_000]);
+    const rows = page.locator('#requests > li');
+    await rows.nth(0).filter({ hasText: 'no output yet' }).waitFor();
+    const at = await rows.evaluateAll((all) => all.findIndex((row) => /\b9\d s/.test(row.textContent)));
+    assert(at > 1, `the one that came before others stands above them: ${at}`);
+    const slow = rows.nth(at);
+    assert((await slow.textContent()).includes('running'), await slow.textContent());
+    await page.locator('#running', { hasText: '2 running' }).waitFor();
+    runs(['req_slow', 90_000, 640], ['req_quick', 2_000]);
+    await slow.filter({ hasText: 'first 640 ms' }).waitFor();
+    ends({ id: 'req_slow', model: 'claude-opus-5-5', duration_ms: 90_500 });
+    runs(['req_quick', 2_000]);
+    await slow.locator('a[href$=req_slow]').filter({ hasText: 'answered ✓' }).waitFor();
+    assert((await page.locator('#requests a[href$=req_slow]').count()) === 1, 'it stands there twice');
+    await page.keyboard.press('/');
+    await page.keyboard.type('running');
+    await page.waitForFunction(() => document.querySelectorAll('#requests > li').length === 1);
+    await page.keyboard.press('Escape');
+    await open(page, address, 'overview');
+    await page.locator('#working', { hasText: 'Working · 1 request · 84 tokens/s' }).waitFor();
+    runs();
+    await page.locator('#working').waitFor({ state: 'detached' });
+  });
   await check('a request that ends is on top of the list at once, and once', async () => {
     await open(page, address, 'activity');
     await page.locator('#requests a').nth(5).waitFor();
@@ -515,6 +559,23 @@ async function logs() {
     await page.locator('#copy-lines', { hasText: 'Copied' }).waitFor();
     const copied = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
     assert(copied.length === shown && copied.every((line) => /^20.*Z WARN dragoman_proxy::activity: the backend answered 503/.test(line)), copied.join('\n'));
+  });
+  await context.close();
+  await close();
+}
+
+/** Two accounts of one address are told apart wherever one is named. */
+async function twins() {
+  const { address, close, twins } = await serve('used');
+  const { context, page } = await visitor();
+  await settled(page);
+  await check('two accounts of one address are told apart', async () => {
+    await open(page, address, 'accounts');
+    twins();
+    await page.getByText('ChatGPT · you@example.com (Plus)').waitFor();
+    await page.getByText('ChatGPT · you@example.com (Business)').waitFor();
+    await open(page, address, 'overview');
+    await page.locator('#account', { hasText: 'you@example.com (Plus)' }).waitFor();
   });
   await context.close();
   await close();

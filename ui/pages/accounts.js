@@ -2,7 +2,7 @@
 
 import { api } from '../verbs.js';
 import { took, time } from '../format.js';
-import { account as inWords } from '../parts/account.js';
+import { account as inWords, called } from '../parts/account.js';
 import { Button, Menu, Select } from '../parts/controls.js';
 import { Ask, Dialog, Empty, Group, Meter, Note, Page, Row } from '../parts/layout.js';
 import { SignIn } from '../parts/sign_in.js';
@@ -27,7 +27,7 @@ export function Accounts() {
   return html`<${Page} title=${words.title} action=${accounts.length > 0 && html`<${Button} onPress=${readLimits}>${words.readLimits}<//>${add}`}>
     ${accounts.length === 0 &&
     html`<${Group}><${Empty} title=${words.none} action=${add}>${words.noneAbout}<//><//>`}
-    ${accounts.map((account) => html`<${Account} key=${account.id} account=${account} used=${account.id === snapshot?.account.id} several=${accounts.length > 1} />`)}
+    ${accounts.map((account) => html`<${Account} key=${account.id} account=${account} snapshot=${snapshot} used=${account.id === snapshot?.account.id} several=${accounts.length > 1} />`)}
     ${accounts.length > 1 && html`<${Strategy} />`}
     ${adding &&
     html`<${Dialog} id="adding" title=${words.add} onClose=${close} actions=${html`<${Button} id="close-adding" onPress=${close}>${added ? text.done : text.close}<//>`}>
@@ -43,14 +43,14 @@ async function readLimits(signal) {
   if (troubles.length > 0) told(troubles.map(({ message }) => message).join(' '));
 }
 
-/** @param {{ account: AccountView, used: boolean, several: boolean }} props */
-function Account({ account, used, several }) {
+/** @param {{ account: AccountView, snapshot: import('../api.d.ts').Snapshot | null, used: boolean, several: boolean }} props */
+function Account({ account, snapshot, used, several }) {
   const [naming, setNaming] = useState(false);
   const [removing, setRemoving] = useState(false);
   const [result, setResult] = useState(/** @type {{ tone: '' | 'bad', words: string } | null} */ (null));
-  const { title, about, state, tone } = inWords(account);
+  const { title, about, state, tone } = inWords(account, snapshot);
   const { id, kind, limits } = account;
-  const [name] = [account.name ?? account.label ?? title];
+  const name = called(account, snapshot);
   /** @param {AbortSignal} signal */
   async function test(signal) {
     setResult(null);

@@ -1,15 +1,17 @@
-// The requests that went through, newest first, and one of them in detail: with both sides, if it was recorded.
+// The requests, those that run and those that ended, newest first; and one that ended in detail: with both sides, if it
+// was recorded.
 
 import { api } from '../verbs.js';
 import { amount, moment, number, size, took } from '../format.js';
 import { Button, Copy, Filter, Toggle } from '../parts/controls.js';
 import { Awaiting, Dialog, Empty, ErrorNote, Group, Note, Page, Row, useKeys } from '../parts/layout.js';
 import { Sides } from '../parts/sides.js';
-import { useAsked, useExchanges, useSnapshot } from '../store.js';
-import { text } from '../strings.js';
+import { useAsked, useExchanges, useNow, useSnapshot } from '../store.js';
+import { text, units } from '../strings.js';
 import { html, useState } from '../vendor/ui.js';
 
 /** @typedef {import('../api.d.ts').Exchange} Exchange */
+/** @typedef {import('../api.d.ts').Ongoing} Ongoing */
 
 const words = text.activity;
 
@@ -20,12 +22,13 @@ function List() {
   const snapshot = useSnapshot();
   const [filter, setFilter] = useState('');
   const list = useExchanges();
-  const all = list.value ?? [];
-  const shown = all.filter((exchange) => inLine(exchange).toLowerCase().includes(filter.trim().toLowerCase()));
+  const ended = list.value ?? [];
+  const all = inOrder(snapshot?.activity.running ?? [], ended);
+  const shown = all.filter((request) => inLine(request).toLowerCase().includes(filter.trim().toLowerCase()));
   return html`<${Page} title=${words.title} wide action=${html`<${Filter} value=${filter} onInput=${setFilter} label=${words.filter} />`}>
     ${list.error != null && html`<${ErrorNote} error=${list.error} again=${list.again} />`}
-    <${Recording} ended=${all[0]?.id} />
-    <${Group} title=${words.requests} end=${html`<span class="muted small" id="running">${words.count(snapshot?.activity.requests_running ?? 0, all.length)}</span>`}>
+    <${Recording} ended=${ended[0]?.id} />
+    <${Group} title=${words.requests} end=${html`<span class="muted small" id="running">${words.count(all.length - ended.length, ended.length)}</span>`}>
       ${!list.value
         ? !list.error && html`<${Awaiting} words=${words.awaiting} />`
         : shown.length === 0
@@ -35,7 +38,7 @@ function List() {
               <span>${words.time}</span><span>${words.models}</span><span class="end">${words.tokens}</span><span class="end">${words.times}</span><span>${words.status}</span>
             </div>
             <ul class="requests" id="requests" onKeyDown=${walk}>
-              ${shown.map((exchange) => html`<li key=${exchange.id}><${Request} exchange=${exchange} /></li>`)}
+              ${shown.map((request) => html`<li key=${request.id}>${hasEnded(request) ? html`<${Ended} exchange=${request} />` : html`<${Running} ongoing=${request} />`}</li>`)}
             </ul>
           `}
     <//>
@@ -66,17 +69,34 @@ function walk(event) {
   }
 }
 
+/** What a row says from the beginning. @param {{ request: Exchange | Ongoing }} props */
+const Asked = ({ request }) => html`
+  <span><span>${moment(beganAt(request))}</span><span class="muted small cut">${request.client || words.someone}</span></span>
+  <span>
+    <span class="cut">${request.model}</span>
+    <span class="muted small cut">→ ${answered(request)}</span>
+    <span class="muted small cut">${words.decided(request.decider)}</span>
+  </span>
+`;
+
+/** @param {{ ongoing: Ongoing }} props */
+function Running({ ongoing }) {
+  const now = useNow(1);
+  const first = ongoing.first_output_ms;
+  return html`<div class="request">
+    <${Asked} request=${ongoing} />
+    <span class="end"><span class="muted">${text.none}</span></span>
+    <span class="end"><span>${units.seconds(number(Math.max(0, now - ongoing.began_at / 1_000)))}</span><span class="muted small">${first == null ? words.waits : words.first(took(first))}</span></span>
+    <span><span class="working">${words.running}</span></span>
+  </div>`;
+}
+
 /** @param {{ exchange: Exchange }} props */
-function Request({ exchange }) {
+function Ended({ exchange }) {
   const { tokens } = exchange;
   const state = standing(exchange);
   return html`<a class="request" href=${`#/activity/${exchange.id}`}>
-    <span><span>${moment(exchange.ended_at)}</span><span class="muted small cut">${exchange.client || words.someone}</span></span>
-    <span>
-      <span class="cut">${exchange.model}</span>
-      <span class="muted small cut">→ ${answered(exchange)}</span>
-      <span class="muted small cut">${words.decided(exchange.decider)}</span>
-    </span>
+    <${Asked} request=${exchange} />
     <span class="end">${tokens
       ? html`<span>${words.inOut(amount(tokens.input), amount(tokens.output))}</span><span class="muted small">${words.cached(amount(tokens.cached))}</span>`
       : html`<span class="muted">${text.none}</span>`}</span>
@@ -146,8 +166,20 @@ function Notes({ exchange: { notes, notes_in_all: all } }) {
   <//>`;
 }
 
-/** @param {Exchange} exchange */
-const answered = ({ upstream_model: model, effort }) => (effort ? `${model} · ${effort}` : model);
+/** One list, newest first by when they came: a row stays where it is when its request ends. @param {Ongoing[]} running @param {Exchange[]} ended @returns {(Exchange | Ongoing)[]} */
+function inOrder(running, ended) {
+  const told = new Set(ended.map(({ id }) => id));
+  return [...running.filter(({ id }) => !told.has(id)), ...ended].sort((one, other) => beganAt(other) - beganAt(one));
+}
+
+/** @param {Exchange | Ongoing} request @returns {request is Exchange} */
+const hasEnded = (request) => 'ended_at' in request;
+
+/** @param {Exchange | Ongoing} request milliseconds since 1970 */
+const beganAt = (request) => (hasEnded(request) ? request.ended_at - request.duration_ms : request.began_at);
+
+/** @param {Exchange | Ongoing} request */
+const answered = (request) => (hasEnded(request) && request.effort ? `${request.upstream_model} · ${request.effort}` : request.upstream_model);
 
 /** @param {Exchange} exchange @returns {{ words: string, tone: string }} */
 function standing({ status, error }) {
@@ -155,6 +187,8 @@ function standing({ status, error }) {
   return status < 400 && !error ? { words: words.ok, tone: 'ok' } : { words: words.failed(error ?? '', status), tone: 'bad' };
 }
 
-/** What the filter looks at. @param {Exchange} exchange */
-const inLine = (exchange) =>
-  [exchange.client, exchange.session, exchange.model, answered(exchange), words.decided(exchange.decider), standing(exchange).words, exchange.status, exchange.id].join(' ');
+/** What the filter looks at. @param {Exchange | Ongoing} request */
+const inLine = (request) =>
+  [request.client, request.session, request.model, answered(request), words.decided(request.decider), request.id]
+    .concat(hasEnded(request) ? [standing(request).words, String(request.status)] : [words.running])
+    .join(' ');

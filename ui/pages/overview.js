@@ -16,9 +16,10 @@ const words = text.overview;
 export function Overview() {
   const snapshot = useSnapshot();
   if (!snapshot) return html`<${Page} title=${words.title} />`;
-  const { account, today, accounts, hints, limits } = snapshot;
-  const standing = accountWords(account);
-  return html`<${Page} title=${words.title}>
+  const { account, today, accounts, activity, hints, limits } = snapshot;
+  const standing = accountWords(account, snapshot);
+  const working = activity.running.length > 0 && html`<span class="working small" id="working">${words.working(activity.running.length, activity.tokens_per_second)}</span>`;
+  return html`<${Page} title=${words.title} action=${working}>
     <${Group} label=${words.account} id="account">
       <${Row} title=${html`<strong>${standing.title}</strong>`} about=${standing.about}>
         <span class=${standing.tone}>${standing.state}</span>

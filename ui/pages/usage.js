@@ -24,13 +24,13 @@ export function Usage() {
   const [tables, setTables] = useKept('usage-tables', 'no');
   const [deleting, setDeleting] = useState(false);
   const since = useMemo(() => new Date().setHours(0, 0, 0, 0) / 1_000 - (Number(days) - 1) * DAY, [days]);
-  const ended = (snapshot?.activity.requests_total ?? 0) - (snapshot?.activity.requests_running ?? 0);
+  const ended = (snapshot?.activity.requests_total ?? 0) - (snapshot?.activity.running.length ?? 0);
   const usage = useAsked(`usage ${days} ${by}`, (signal) => api.usage({ since, every: 'day', by: by === 'account' ? 'account' : 'model' }, signal), [ended]);
   const limits = useAsked(`limits ${days}`, (signal) => api.limits(since, signal), [ended]);
   const points = usage.value ?? [];
   const asTables = tables === 'yes';
   const error = usage.error ?? limits.error;
-  const names = by === 'account' ? accountNames(snapshot) : {};
+  const names = by === 'account' ? (snapshot?.names ?? {}) : {};
   return html`<${Page} title=${words.title} action=${html`
     <${Select} value=${days} label=${words.range} options=${words.ranges} onPick=${setDays} />
     <${Select} value=${by} label=${words.by} options=${words.bys} onPick=${setBy} />
@@ -56,10 +56,6 @@ export function Usage() {
     }}><p>${words.deleteAbout}</p><//>`}
   <//>`;
 }
-
-/** @param {import('../api.d.ts').Snapshot | null} snapshot @returns {Record<string, string>} */
-const accountNames = (snapshot) =>
-  Object.fromEntries((snapshot?.accounts ?? []).map((account) => [account.id, account.name ?? account.label ?? account.id]));
 
 /** @param {{ points: Point[], limits: LimitPoint[], names: Record<string, string>, asTables: boolean, since: number, days: number }} props */
 function Charts({ points, limits, names, asTables, since, days }) {

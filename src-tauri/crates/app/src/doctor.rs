@@ -15,7 +15,7 @@ use crate::claude_code::{Scope, Standing, Weight};
 use crate::running::{self, Found};
 use crate::settings::TokenStore;
 use crate::snapshot::Server;
-use crate::{AccountState, CatalogSource};
+use crate::{AccountState, CatalogSource, called};
 
 /// How long the backend may take to list its models.
 const MODELS: Duration = Duration::from_secs(10);
@@ -179,9 +179,10 @@ impl App {
     }
 
     async fn check_login(&self) -> Finding {
-        let account = self.check_accounts().await.in_use().clone();
+        let accounts = self.check_accounts().await;
+        let account = accounts.in_use().clone();
         match account.state {
-            AccountState::Ready => Finding::good(account.label.unwrap_or_else(|| "signed in".to_owned())),
+            AccountState::Ready => Finding::good(called(&account, &accounts.accounts)),
             AccountState::SignIn(message) | AccountState::Locked(message) => {
                 Finding::bad(message, "Do that, then run this again.")
             }

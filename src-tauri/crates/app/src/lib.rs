@@ -7,6 +7,7 @@
 
 mod admin;
 mod app;
+mod called;
 mod case;
 mod claude_code;
 mod doctor;
@@ -18,6 +19,7 @@ mod logging;
 mod models;
 mod newest;
 mod notices;
+mod pace;
 pub mod paths;
 mod recent;
 mod recipes;
@@ -32,6 +34,7 @@ pub use app::{
     App, Exported, LoginKind, LoginRun, McpReport, Options, Paste, Prompt, PromptEvent, STREAMS, Tested,
     Tray, running,
 };
+pub use called::called;
 pub use case::NotACase;
 pub use claude_code::{
     Change, Conflict, Connect, Refused, Report as SetUpReport, Scope, Standing, Status as SetUpStatus, Weight,
@@ -51,7 +54,7 @@ pub use history::{By, Every, LimitPoint, Removed, Totals, UsagePoint, UsageQuery
 pub use log_lines::{LogLevel, LogLine};
 pub use models::{Listed, Mapped, Models};
 pub use notices::{Named, Notice, Notices};
-pub use recent::{Exchange, Tokens};
+pub use recent::{Exchange, Ongoing, Tokens};
 pub use recipes::{RECIPES, Readiness, Recipe};
 pub use running::{Found, Health, Running, Window};
 pub use shells::Shell;

@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::called;
+
 /// A window that is used to so many percent is near its limit.
 const NEAR: f64 = 80.0;
 /// Once told, a window must fall below this before it can come near its limit again: readings go up and down a little.
@@ -72,14 +74,13 @@ pub enum Notice {
 pub struct Named {
     /// Its id.
     pub id: AccountId,
-    /// What people call it: its name, else its e-mail address, else its id.
+    /// What people call it.
     pub name: String,
 }
 
 impl Named {
-    fn of(account: &AccountView) -> Self {
-        let name = account.name.clone().or_else(|| account.label.clone());
-        Self { id: account.id.clone(), name: name.unwrap_or_else(|| account.id.to_string()) }
+    fn of(account: &AccountView, among: &[AccountView]) -> Self {
+        Self { id: account.id.clone(), name: called(account, among) }
     }
 }
 
@@ -197,7 +198,7 @@ impl Watcher {
         let mut watcher = Self { begun: now, accounts: HashMap::new() };
         for account in &view.accounts {
             let mut known = Known { signed_out: is_signed_out(account, false), ..Known::default() };
-            known.limits(account, now);
+            known.limits(account, &Named::of(account, &view.accounts), now);
             watcher.accounts.insert(account.id.clone(), known);
         }
         watcher
@@ -214,8 +215,9 @@ impl Watcher {
                 signed_out: account.added_at.is_some_and(|at| at >= begun),
                 ..Known::default()
             });
-            notices.extend(known.login(account));
-            notices.extend(known.limits(account, now));
+            let named = Named::of(account, &view.accounts);
+            notices.extend(known.login(account, &named));
+            notices.extend(known.limits(account, &named, now));
         }
         notices
     }
@@ -231,19 +233,19 @@ fn is_signed_out(account: &AccountView, before: bool) -> bool {
 }
 
 impl Known {
-    fn login(&mut self, account: &AccountView) -> Option<Notice> {
+    fn login(&mut self, account: &AccountView, named: &Named) -> Option<Notice> {
         let before = self.signed_out;
         self.signed_out = is_signed_out(account, before);
         match (&account.state, before) {
-            (AccountState::Ready, true) => Some(Notice::SignedIn { account: Named::of(account) }),
+            (AccountState::Ready, true) => Some(Notice::SignedIn { account: named.clone() }),
             (AccountState::SignIn(message), false) => {
-                Some(Notice::SignInAgain { account: Named::of(account), message: message.clone() })
+                Some(Notice::SignInAgain { account: named.clone(), message: message.clone() })
             }
             _ => None,
         }
     }
 
-    fn limits(&mut self, account: &AccountView, now: i64) -> Vec<Notice> {
+    fn limits(&mut self, account: &AccountView, named: &Named, now: i64) -> Vec<Notice> {
         let covered = account.limits.credits.as_ref().is_some_and(Credits::cover);
         let current = |window: &&LimitWindow| {
             window.name.is_none() && window.resets_at.is_none_or(|at| at > now) && !covered
@@ -260,12 +262,12 @@ impl Known {
         match (before, reached) {
             (None, Some(reached)) if !self.was_told(reached, now) => {
                 self.told = Some(Told { reached, at: now, over: false });
-                notices.push(Notice::LimitReached { account: Named::of(account), until: reached.until });
+                notices.push(Notice::LimitReached { account: named.clone(), until: reached.until });
             }
             (Some(_), None) => {
                 if let Some(told) = self.told.as_mut().filter(|told| !told.over) {
                     told.over = true;
-                    notices.push(Notice::LimitOver { account: Named::of(account) });
+                    notices.push(Notice::LimitOver { account: named.clone() });
                 }
             }
             _ => {}
@@ -279,7 +281,7 @@ impl Known {
             self.near.entry(window.minutes).or_insert(window.resets_at);
             if is_news && self.reached.is_none() {
                 let window = LimitWindow::clone(window);
-                notices.push(Notice::LimitNear { account: Named::of(account), window });
+                notices.push(Notice::LimitNear { account: named.clone(), window });
             }
         }
         notices

@@ -1,5 +1,5 @@
-//! The newest requests that have ended, in memory: numbers, names and notes, no content. The usage history keeps sums of
-//! them on the disk.
+//! The requests: those that run, and in memory the newest that have ended. Numbers, names and notes, no content. The
+//! usage history keeps sums of them on the disk.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dragoman_protocol::anthropic::event::Usage;
 use dragoman_protocol::route::Effort;
 use dragoman_protocol::translate::Note;
-use dragoman_proxy::{Decider, Finished, Witness};
+use dragoman_proxy::{self as proxy, Decider, Finished, Witness};
 use jiff::Timestamp;
 use serde::Serialize;
 use ts_rs::TS;
@@ -19,6 +19,43 @@ use crate::newest::{Follower, Newest};
 const KEPT: usize = 200;
 /// So many wait for a slow reader; of more, the oldest are lost to it.
 const WAITING: usize = 64;
+
+/// A request that is being answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
+pub struct Ongoing {
+    /// As in the `request-id` header. The exchange that it becomes has the same.
+    pub id: String,
+    /// When it came, unix milliseconds.
+    pub began_at: i64,
+    /// The program that asks, e.g. `claude-cli`; empty if it didn't say.
+    pub client: String,
+    /// The session that it belongs to.
+    pub session: String,
+    /// The model that was asked for.
+    pub model: String,
+    /// The model that answers.
+    pub upstream_model: String,
+    /// Which rule of the model map decided that.
+    pub decider: Decider,
+    /// To the first output, once there was one.
+    pub first_output_ms: Option<u64>,
+}
+
+impl From<&proxy::Ongoing> for Ongoing {
+    fn from(ongoing: &proxy::Ongoing) -> Self {
+        let since = Timestamp::try_from(ongoing.since).unwrap_or_default();
+        Self {
+            id: ongoing.request_id.clone(),
+            began_at: since.as_millisecond(),
+            client: ongoing.client.clone(),
+            session: ongoing.session.clone(),
+            model: ongoing.model.clone(),
+            upstream_model: ongoing.upstream_model.clone(),
+            decider: ongoing.decision.decider.clone(),
+            first_output_ms: ongoing.first_output_ms(),
+        }
+    }
+}
 
 /// A request that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]

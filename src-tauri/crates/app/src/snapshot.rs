@@ -2,27 +2,34 @@
 //!
 //! [`Board`] makes it from what the other rooms publish. Not here: drawing.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dragoman_mcp::View as McpServer;
 use dragoman_proxy as proxy;
-use dragoman_upstream::{AccountKind, AccountView, AccountsView, Client, Limits};
+use dragoman_upstream::{AccountId, AccountKind, AccountView, AccountsView, Client, Limits};
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
 use crate::admin::AdminState;
+use crate::called;
 use crate::claude_code::Standing;
 use crate::history::{self, Totals};
 use crate::models::{self, Models};
+use crate::pace::Pace;
+use crate::recent::Ongoing;
 use crate::settings::{Settings, TokenStore};
 
 /// How long a login that was changed by another program may stay unnoticed while nothing else happens.
 const ACCOUNT: Duration = Duration::from_secs(30);
+/// While requests run, between two looks at how fast they are answered.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Everything there is to show.
 #[derive(Debug, Clone, PartialEq, Serialize, TS, ToSchema)]
@@ -39,6 +46,8 @@ pub struct Snapshot {
     pub limits: Limits,
     /// All accounts, the preferred one first.
     pub accounts: Vec<AccountView>,
+    /// What people call each of them; no two are called the same.
+    pub names: BTreeMap<AccountId, String>,
     /// What the proxy is doing.
     pub activity: Activity,
     /// What was used since midnight, from the usage history.
@@ -75,19 +84,24 @@ pub enum Server {
 }
 
 /// What the proxy is doing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[ts(rename = "Work")]
 #[schema(as = Work)]
 pub struct Activity {
-    /// Requests being answered now.
-    pub requests_running: u64,
+    /// Requests being answered now, in the order in which they came.
+    pub running: Vec<Ongoing>,
     /// Requests since the start.
     pub requests_total: u64,
+    /// How fast they are answered, all together: estimated from the bytes of the last seconds. `None` while nothing is
+    /// written.
+    pub tokens_per_second: Option<u64>,
 }
 
 impl Activity {
-    fn of(activity: &proxy::Activity) -> Self {
-        Self { requests_running: activity.running, requests_total: activity.total }
+    fn of(activity: &proxy::Activity, tokens_per_second: Option<u64>) -> Self {
+        let running: Vec<_> = activity.running.iter().map(|ongoing| ongoing.as_ref().into()).collect();
+        let tokens_per_second = tokens_per_second.filter(|_| !running.is_empty()); // not that of the last look
+        Self { running, requests_total: activity.total, tokens_per_second }
     }
 }
 
@@ -102,6 +116,7 @@ struct Pins {
     mcp: Vec<McpServer>,
     /// What is wrong with the files that name MCP servers.
     mcp_problems: Vec<String>,
+    tokens_per_second: Option<u64>,
 }
 
 /// Where the parts of the picture are pinned.
@@ -132,6 +147,7 @@ impl Board {
             trouble: None,
             mcp: Vec::new(),
             mcp_problems: Vec::new(),
+            tokens_per_second: None,
         };
         let first = picture(&client, &activity, &settings, &history, pins.clone(), &hints);
         let pins = Mutex::new(pins);
@@ -213,7 +229,15 @@ impl Board {
         let mut activity = self.activity.clone();
         let mut settings = self.settings.clone();
         let mut history = self.history.clone();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pace = Pace::default();
         loop {
+            let is_working = !self.activity.borrow().running.is_empty();
+            if !is_working {
+                pace = Pace::default();
+                self.pins().tokens_per_second = None;
+            }
             let alive = tokio::select! {
                 () = stop.cancelled() => return,
                 changed = catalog.changed() => changed.is_ok(),
@@ -221,6 +245,11 @@ impl Board {
                 changed = activity.changed() => changed.is_ok(),
                 changed = settings.changed() => changed.is_ok(),
                 changed = history.changed() => changed.is_ok(),
+                now = ticks.tick(), if is_working => {
+                    let written = self.activity.borrow().written();
+                    self.pins().tokens_per_second = pace.at(now, written);
+                    true
+                }
                 () = tokio::time::sleep(ACCOUNT) => { self.client.check_accounts().await; true }
             };
             if !alive {
@@ -252,7 +281,7 @@ fn picture(
                 .to_owned()
         });
     let history::State { today, notice } = history.borrow().clone();
-    let Pins { server, admin, claude_code, trouble, mcp, mcp_problems } = pins;
+    let Pins { server, admin, claude_code, trouble, mcp, mcp_problems, tokens_per_second } = pins;
     // Not `client.catalog()`: looking at the picture must not send the client to the network.
     let catalog = client.catalog_updates().borrow().clone();
     let models = Models::of(&catalog, &models::rules(&settings), &settings.models);
@@ -265,8 +294,9 @@ fn picture(
         claude_code,
         limits: account.limits.clone(),
         account,
+        names: called::names(&accounts),
         accounts,
-        activity: Activity::of(&activity.borrow()),
+        activity: Activity::of(&activity.borrow(), tokens_per_second),
         models,
         mcp,
         today,

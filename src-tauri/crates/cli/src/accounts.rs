@@ -112,8 +112,7 @@ fn is_ready(account: &AccountView) -> bool {
 
 fn called(accounts: &AccountsView, id: &str) -> String {
     let account = accounts.accounts.iter().find(|account| account.id.as_str() == id);
-    let name = account.and_then(|account| account.name.clone().or_else(|| account.label.clone()));
-    name.unwrap_or_else(|| id.to_owned())
+    account.map_or_else(|| id.to_owned(), |account| dragoman::called(account, &accounts.accounts))
 }
 
 fn list(accounts: &AccountsView) -> String {
@@ -128,7 +127,7 @@ fn list(accounts: &AccountsView) -> String {
         [
             format!("{mark}{}", at + 1),
             account.name.clone().unwrap_or_else(|| "–".to_owned()),
-            described(account),
+            described(&AccountView { name: None, ..account.clone() }, &[]), // its name stands beside it
             standing(account),
             account.id.to_string(),
         ]

@@ -68,7 +68,7 @@ async fn foreground(options: Options, paste: Option<Shell>) -> Result<Exit, Trou
     }
 
     signals.next().await;
-    let running = app.snapshot().borrow().activity.requests_running;
+    let running = app.snapshot().borrow().activity.running.len();
     if running > 0 {
         let requests = if running == 1 { "request" } else { "requests" };
         words::note(format_args!(
@@ -86,7 +86,9 @@ async fn foreground(options: Options, paste: Option<Shell>) -> Result<Exit, Trou
 fn introduction(snapshot: &Snapshot) -> String {
     let version = format!("Dragoman {}", snapshot.version);
     match &snapshot.account.state {
-        AccountState::Ready => format!("{version} answers with {}.", account(&snapshot.account)),
+        AccountState::Ready => {
+            format!("{version} answers with {}.", account(&snapshot.account, &snapshot.accounts))
+        }
         AccountState::SignIn(message) | AccountState::Locked(message) => {
             format!("{version} can't answer yet: {message}")
         }

@@ -134,7 +134,7 @@ fn accounts(snapshot: &Snapshot, bars: Bars, now: &Zoned) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     for account in &snapshot.accounts {
         let is_one_of_many = snapshot.accounts.len() > 1;
-        let mut words = standing(account);
+        let mut words = standing(account, &snapshot.accounts);
         if is_one_of_many && account.id == snapshot.account.id {
             words += " · in use";
         }
@@ -168,27 +168,21 @@ fn limit(window: &Window) -> LimitWindow {
 }
 
 /// Whose subscription, in a few words.
-pub(crate) fn account(account: &AccountView) -> String {
-    let plan = account.plan.as_ref().map(|plan| format!("ChatGPT {}", capitalised(plan)));
-    let who = match (&account.label, plan) {
-        (Some(label), Some(plan)) => format!("{label}, {plan}"),
-        (Some(label), None) => label.clone(),
-        (None, Some(plan)) => plan,
-        (None, None) => "a ChatGPT account".to_owned(),
-    };
+pub(crate) fn account(account: &AccountView, among: &[AccountView]) -> String {
+    let name = dragoman::called(account, among);
+    let plan = account.plan.as_ref().map(|plan| format!(", ChatGPT {}", capitalised(plan)));
+    let who = name.clone() + plan.as_deref().unwrap_or_default();
     match account.kind {
         AccountKind::Linked => format!("{who} (the Codex CLI's login)"),
         AccountKind::Own => who,
-        AccountKind::ApiKey => {
-            format!("{} (OpenAI API, paid by use)", account.label.as_deref().unwrap_or("an API key"))
-        }
+        AccountKind::ApiKey => format!("{name} (OpenAI API, paid by use)"),
         AccountKind::Demo => "the built-in demo model".to_owned(),
     }
 }
 
-fn standing(view: &AccountView) -> String {
+fn standing(view: &AccountView, among: &[AccountView]) -> String {
     match &view.state {
-        AccountState::Ready => account(view),
+        AccountState::Ready => account(view, among),
         AccountState::SignIn(message) | AccountState::Locked(message) => message.clone(),
         AccountState::None => "no one is signed in; run `dragoman login`".to_owned(),
     }

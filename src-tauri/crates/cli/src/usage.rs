@@ -114,15 +114,9 @@ async fn work(app: &App, usage: &Usage) -> Result<Exit, Trouble> {
     Ok(Exit::Success)
 }
 
-/// What people call the accounts, by their ids. Two of one name keep their ids behind it.
+/// What people call the accounts, by their ids.
 fn names(accounts: &[AccountView]) -> HashMap<String, String> {
-    let name = |account: &AccountView| account.name.clone().or_else(|| account.label.clone());
-    let named = accounts.iter().filter_map(|account| {
-        let called = name(account)?;
-        let is_shared = accounts.iter().filter(|other| name(other).as_ref() == Some(&called)).count() > 1;
-        let called = if is_shared { format!("{called} ({})", account.id) } else { called };
-        Some((account.id.to_string(), called))
-    });
+    let named = accounts.iter().map(|account| (account.id.to_string(), dragoman::called(account, accounts)));
     named.collect()
 }
 
@@ -289,11 +283,8 @@ total           2,400       2  1,000,000    88 %          12        14";
             ids.iter().map(|id| point(None, Some(id), 1, 1)).chain([point(None, Some("00gone00"), 1, 1)]);
         let named = named(points.collect(), &names(&accounts));
         let keys: Vec<_> = named.iter().map(|point| point.key.clone().unwrap()).collect();
-        let shared = |id: &String| format!("me@example.com ({id})");
-        assert_eq!(
-            keys,
-            ["work".to_owned(), shared(&ids[1]), shared(&ids[2]), ids[3].clone(), "00gone00".to_owned()]
-        );
+        let shared = |apart: &str| format!("me@example.com ({apart})");
+        assert_eq!(keys, ["work", &shared("Dragoman"), &shared("Codex CLI"), "ChatGPT account", "00gone00"]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! What is going on: how many requests run, and how the last one ended. No content, only numbers and names.
+//! What is going on: which requests run, and how the last one ended. No content, only numbers and names.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use dragoman_protocol::anthropic::event::Usage;
 use dragoman_protocol::failure::Failure;
@@ -17,14 +18,72 @@ use crate::record::Tape;
 use crate::routes::Decision;
 
 /// The proxy's state of work.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Activity {
-    /// Requests being answered now.
-    pub running: u64,
+    /// Requests being answered now, in the order in which they came.
+    pub running: Vec<Arc<Ongoing>>,
     /// Requests since the start.
     pub total: u64,
     /// The last one that ended.
     pub last: Option<Finished>,
+    /// Bytes of output of those that ended.
+    written: u64,
+}
+
+impl Activity {
+    /// Bytes of output since the start, as the backend sent them: text, reasoning and arguments, without what is around
+    /// them.
+    pub fn written(&self) -> u64 {
+        self.written + self.running.iter().map(|ongoing| ongoing.written()).sum::<u64>()
+    }
+}
+
+/// A request that is being answered. Its own task writes here with every read of the backend, so that takes no lock.
+#[derive(Debug)]
+pub struct Ongoing {
+    /// Its id, as in the `request-id` header.
+    pub request_id: String,
+    /// The model the client asked for.
+    pub model: String,
+    /// The model that answers.
+    pub upstream_model: String,
+    /// Why that one.
+    pub decision: Decision,
+    /// The program that asks, e.g. `claude-cli`; empty if it didn't say.
+    pub client: String,
+    /// The session that it belongs to.
+    pub session: String,
+    /// Since when.
+    pub since: SystemTime,
+    began: Instant,
+    first_output: OnceLock<Duration>,
+    written: AtomicU64,
+}
+
+impl Ongoing {
+    fn new(asked: &Asked<'_>) -> Self {
+        Self {
+            request_id: asked.request_id.to_owned(),
+            model: asked.model.to_owned(),
+            upstream_model: asked.upstream_model.to_owned(),
+            decision: asked.decision.clone(),
+            client: asked.client.to_owned(),
+            session: asked.session.to_owned(),
+            since: SystemTime::now(),
+            began: Instant::now(),
+            first_output: OnceLock::new(),
+            written: AtomicU64::new(0),
+        }
+    }
+
+    /// Milliseconds to the first output, once there was one.
+    pub fn first_output_ms(&self) -> Option<u64> {
+        self.first_output.get().copied().map(millis)
+    }
+
+    fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
 }
 
 /// A request that has ended.
@@ -128,15 +187,15 @@ impl Ledger {
 
     /// Opens an entry; it is closed when it is dropped.
     pub(crate) fn begin(&self, asked: &Asked<'_>) -> Entry {
+        let ongoing = Arc::new(Ongoing::new(asked));
         self.activity.send_modify(|activity| {
-            activity.running += 1;
+            activity.running.push(Arc::clone(&ongoing));
             activity.total += 1;
         });
         Entry {
             activity: self.activity.clone(),
             witness: self.witness.clone(),
-            began: Instant::now(),
-            first_output: None,
+            ongoing,
             finished: Finished {
                 request_id: asked.request_id.to_owned(),
                 model: asked.model.to_owned(),
@@ -165,8 +224,7 @@ impl Ledger {
 pub(crate) struct Entry {
     activity: watch::Sender<Activity>,
     witness: Witness,
-    began: Instant,
-    first_output: Option<Duration>,
+    ongoing: Arc<Ongoing>,
     finished: Finished,
     /// By kind of note: what a log shows of them without being asked for each.
     kinds: BTreeMap<What, Kind>,
@@ -182,8 +240,16 @@ struct Kind {
 }
 
 impl Entry {
-    pub(crate) fn output(&mut self) {
-        self.first_output.get_or_insert_with(|| self.began.elapsed());
+    /// The backend has begun to answer.
+    pub(crate) fn output(&self) {
+        if self.ongoing.first_output.set(self.ongoing.began.elapsed()).is_ok() {
+            self.activity.send_modify(|_| {}); // whoever watches looks again
+        }
+    }
+
+    /// So many bytes of output came.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.ongoing.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// It is recorded there.
@@ -237,8 +303,8 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.finished.duration_ms = millis(self.began.elapsed());
-        self.finished.first_output_ms = self.first_output.map(millis);
+        self.finished.duration_ms = millis(self.ongoing.began.elapsed());
+        self.finished.first_output_ms = self.ongoing.first_output_ms();
         let Finished { request_id, model, upstream_model, decision, status, duration_ms, .. } =
             &self.finished;
         let usage = self.finished.usage.unwrap_or_default();
@@ -267,7 +333,8 @@ impl Drop for Entry {
         (self.witness.0)(&self.finished);
         let finished = self.finished.clone();
         self.activity.send_modify(|activity| {
-            activity.running = activity.running.saturating_sub(1);
+            activity.running.retain(|other| !Arc::ptr_eq(other, &self.ongoing));
+            activity.written += self.ongoing.written();
             activity.last = Some(finished);
         });
     }
@@ -282,17 +349,41 @@ mod tests {
     use super::*;
     use crate::routes::Decider;
 
-    #[test]
-    fn the_first_notes_are_kept_and_all_are_counted() {
-        let ledger = Ledger::default();
-        let mut entry = ledger.begin(&Asked {
-            request_id: "req_1",
+    fn begin(ledger: &Ledger, request_id: &str) -> Entry {
+        ledger.begin(&Asked {
+            request_id,
             client: "test",
             session: "s",
             model: "m",
             upstream_model: "u",
             decision: &Decision { decider: Decider::Catalog, passed: Vec::new(), cannot_search: None },
-        });
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_there_while_it_runs_and_its_bytes_count_on_after_it() {
+        let ledger = Ledger::default();
+        let activity = ledger.watch();
+        let (one, other) = (begin(&ledger, "req_1"), begin(&ledger, "req_2"));
+        one.wrote(7);
+        other.wrote(5);
+        tokio::time::advance(Duration::from_millis(640)).await;
+        one.output();
+        tokio::time::advance(Duration::from_millis(10)).await;
+        one.output();
+        let seen = activity.borrow().clone();
+        let rows: Vec<_> = seen.running.iter().map(|row| (&*row.request_id, row.first_output_ms())).collect();
+        assert_eq!((rows, seen.written()), (vec![("req_1", Some(640)), ("req_2", None)], 12));
+        drop(one);
+        let seen = activity.borrow().clone();
+        assert_eq!((seen.running.len(), seen.written()), (1, 12));
+        assert_eq!(seen.last.unwrap().first_output_ms, Some(640));
+    }
+
+    #[test]
+    fn the_first_notes_are_kept_and_all_are_counted() {
+        let ledger = Ledger::default();
+        let mut entry = begin(&ledger, "req_1");
         let mut notes = Notes::default();
         for n in 0..SHOWN + 10 {
             notes.add(What::Dropped, format!("tools.{n}"), "why");

@@ -32,7 +32,7 @@ use dragoman_upstream::Client;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use activity::{Activity, Finished, Witness};
+pub use activity::{Activity, Finished, Ongoing, Witness};
 pub use config::{ClientToken, Config};
 pub use error::Error;
 pub use extra::ExtraTool;

@@ -115,7 +115,9 @@ impl Interpreter {
         let now = now().unix;
         self.decoder.push(chunk);
         while let Some(frame) = self.decoder.next_frame() {
-            self.machine.push(&Event::parse(&frame.data)?, now, sink)?;
+            let event = Event::parse(&frame.data)?;
+            self.books.entry.wrote(event.output_len());
+            self.machine.push(&event, now, sink)?;
         }
         Ok(())
     }

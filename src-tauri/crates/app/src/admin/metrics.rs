@@ -26,7 +26,7 @@ fn text(snapshot: &Snapshot, sums: &BTreeMap<(String, u16), Sums>) -> String {
     let mut out = String::new();
     let on = matches!(snapshot.server, Server::On { .. });
     family(&mut out, "dragoman_up", "gauge", "Does the proxy listen?", [(String::new(), u8::from(on))]);
-    let running = [(String::new(), snapshot.activity.requests_running)];
+    let running = [(String::new(), snapshot.activity.running.len() as u64)];
     family(&mut out, "dragoman_requests_running", "gauge", "Requests being answered now.", running);
     let each = |pick: fn(&Sums) -> u64| {
         sums.iter().map(move |((model, status), sums)| {

@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::App;
-use crate::Error;
+use crate::{Error, called};
 
 /// What to sign in with.
 #[derive(Debug, Clone)]
@@ -118,14 +118,8 @@ impl App {
             (Some(words), _) => words.to_owned(),
             (None, [one]) => one.id.to_string(),
             (None, several) => {
-                let several = several.iter().map(|account| {
-                    account
-                        .name
-                        .clone()
-                        .or_else(|| account.label.clone())
-                        .unwrap_or_else(|| account.id.to_string())
-                });
-                return Err(Error::WhichAccount { accounts: several.collect::<Vec<_>>().join(", ") });
+                let names: Vec<_> = several.iter().map(|account| called(account, several)).collect();
+                return Err(Error::WhichAccount { accounts: names.join(", ") });
             }
         };
         let out = self.inner.client.sign_out(&words, codex_too).await;

@@ -76,7 +76,7 @@ fn an_account_that_is_added_is_told_and_one_that_was_read_late_is_not() {
     let found = AccountView { added_at: None, ..account("found") };
     let mut watcher = Watcher::new(&view(std::slice::from_ref(&old)), NOW);
     let all = view(&[old.clone(), new.clone(), late, found]);
-    assert_eq!(watcher.look(&all, NOW + 6), [Notice::SignedIn { account: Named::of(&new) }]);
+    assert_eq!(watcher.look(&all, NOW + 6), [Notice::SignedIn { account: Named::of(&new, &all.accounts) }]);
     assert_eq!(watcher.look(&all, NOW + 7), []);
     // Removed and added again, it is new again.
     assert_eq!(watcher.look(&view(std::slice::from_ref(&old)), NOW + 8), []);

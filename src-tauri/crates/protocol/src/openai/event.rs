@@ -233,6 +233,16 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// How much of the output it brings, in bytes as they came. What repeats earlier events counts nothing.
+    pub fn output_len(&self) -> usize {
+        match self {
+            Self::TextDelta { delta, .. }
+            | Self::ReasoningDelta { delta, .. }
+            | Self::ArgumentsDelta { delta, .. } => delta.raw_len(),
+            _ => 0,
+        }
+    }
+
     /// What went wrong, if this event says that something did. `now` is unix seconds.
     pub fn failure(&self, now: i64) -> Option<Failure> {
         match self {
