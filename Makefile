@@ -4,7 +4,7 @@
 # Both install what is missing first (see .ci/setup). `make` alone lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run build bundle setup setup-tests lint api fuzz audit clean
+.PHONY: help demo test run build bundle setup setup-tests lint api bench fuzz audit clean
 SHELL := /bin/bash
 
 # cargo is found also where the shell has not read ~/.cargo/env yet.
@@ -41,6 +41,10 @@ lint: setup ## formatting and clippy
 
 api: setup ## write ui/api.d.ts anew from the types of the admin API
 	@export UPDATE=1; $(CARGO) test --workspace --locked --lib the_pages_types_are_those_of_the_code
+
+bench: ## figures of the desktop program and their targets: menu, paint, memory (ROWS="menu" for one of them)
+	@.ci/setup test
+	@.ci/bench $(ROWS)
 
 fuzz: ## each fuzz target for a minute with cargo-fuzz, where it is installed
 	@.ci/fuzz

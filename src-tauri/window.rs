@@ -46,7 +46,7 @@ pub(crate) async fn open(handle: AppHandle, page: Option<&str>) {
                 // A page that is loaded again, or goes, leaves its streams behind.
                 .on_page_load(|window, _| window.state::<Streams>().end_all())
                 .build()
-                .map(|window| mend(&window))
+                .map(|window| care(&window))
         }
     };
     if let Err(error) = opened {
@@ -61,15 +61,21 @@ pub(crate) fn remember(handle: &AppHandle) {
     }
 }
 
-/// Loads the page again if the process that draws it has died: without this the window would stay empty.
+/// Loads the page again if the process that draws it has died: without this the window would stay empty. And lets it be
+/// drawn without the graphics card: text and small charts need none, and without one at hand WebKit takes 80 MiB for an
+/// imitation (`make bench`, memory).
 #[cfg(target_os = "linux")]
-fn mend(window: &WebviewWindow) {
+fn care(window: &WebviewWindow) {
     use gtk::glib;
-    use webkit2gtk::WebViewExt as _;
+    use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt as _, WebViewExt as _};
     /// A page that dies at once must not keep the machine busy.
     const PAUSE: Duration = Duration::from_secs(1);
     let watched = window.with_webview(|webview| {
-        webview.inner().connect_web_process_terminated(|page, reason| {
+        let page = webview.inner();
+        if let Some(settings) = page.settings() {
+            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
+        }
+        page.connect_web_process_terminated(|page, reason| {
             tracing::warn!(?reason, "the window's page has died; it is loaded again");
             let page = page.clone();
             glib::timeout_add_local_once(PAUSE, move || page.reload());
@@ -82,7 +88,7 @@ fn mend(window: &WebviewWindow) {
 
 /// The system's own webview looks after it.
 #[cfg(not(target_os = "linux"))]
-fn mend(_: &WebviewWindow) {}
+fn care(_: &WebviewWindow) {}
 
 /// Opens the window at the start if it was asked for, or if nothing else of the program can be seen.
 pub(crate) async fn open_at_start(handle: AppHandle, opening: Opening) {

@@ -233,12 +233,17 @@ impl Running {
 
     /// The process of this name (its first 15 letters) that it started.
     pub(crate) fn descendant(&self, name: &str) -> Option<u32> {
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        let mut ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        ids.find(|id| {
+        self.processes().find(|id| {
             let comm = std::fs::read_to_string(format!("/proc/{id}/comm"));
-            comm.is_ok_and(|comm| comm.trim_end() == name) && self.started(*id)
+            comm.is_ok_and(|comm| comm.trim_end() == name)
         })
+    }
+
+    /// Itself and every process that it started.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = u32> {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        ids.filter(|id| self.started(*id))
     }
 
     /// True if the process is this one or started by it.

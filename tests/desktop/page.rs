@@ -121,7 +121,8 @@ impl Page {
         found[ELEMENT].as_str().unwrap_or_else(|| panic!("no element {selector}: {found}")).to_owned()
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Value {
+    /// One of WebDriver's commands.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
         let path = format!("/session/{}/{path}", self.session);
         let answer = Call::new(self.address, "POST", &path).json(body).send().await;
         assert_eq!(answer.status, 200, "{path} {body}: {}", answer.text());

@@ -13,7 +13,8 @@ use crate::app::{Running, eventually};
 #[derive(Debug)]
 pub(crate) struct Tray {
     item: Proxy<'static>,
-    menu: Proxy<'static>,
+    /// What answers for the menu.
+    pub(crate) menu: Proxy<'static>,
 }
 
 /// id, properties, children

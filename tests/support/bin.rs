@@ -71,7 +71,8 @@ fn build(name: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("cargo named no executable for {name}"))
 }
 
-/// The target directory and the profile that this test binary itself was built in.
+/// The target directory of this test binary, and the profile that it was itself built in; or, so that tests need not be
+/// optimised to measure an optimised program, the one that `DRAGOMAN_TEST_PROFILE` names.
 fn place() -> (PathBuf, String) {
     let exe = std::env::current_exe().expect("path of this test binary");
     let directory = exe.ancestors().find(|path| path.ends_with("deps")).and_then(Path::parent);
@@ -81,5 +82,6 @@ fn place() -> (PathBuf, String) {
         Some(other) => other.to_owned(),
         None => panic!("{} names no profile", directory.display()),
     };
+    let profile = std::env::var("DRAGOMAN_TEST_PROFILE").unwrap_or(profile);
     (directory.parent().expect("a target directory").to_owned(), profile)
 }
