@@ -191,6 +191,7 @@ pub(crate) mod tests {
                 families: Vec::new(),
             },
             mcp: Vec::new(),
+            update: dragoman::Update::Unavailable,
             claude_code: Standing::NotConnected,
             hints: Vec::new(),
         }

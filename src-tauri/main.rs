@@ -12,6 +12,7 @@ mod size;
 mod tell;
 mod tray;
 mod trouble;
+mod update;
 mod window;
 
 use std::ffi::OsString;
@@ -95,6 +96,7 @@ fn run(wanted: Start) -> ExitCode {
     let built = tauri::Builder::default()
         .plugin(one_program(&app))
         .plugin(tauri_plugin_autostart::Builder::new().arg("--background").build())
+        .plugin(update::plugin())
         .manage(app)
         .manage(standing)
         .manage(commands::Streams::default())
@@ -149,6 +151,7 @@ fn start(handle: &AppHandle, library: bool, opening: Opening) -> tauri::Result<(
         }
     });
     acts::look_at_login(handle);
+    update::start(handle);
     tray::start(handle, library)?;
     async_runtime::spawn(leave::on_signal(handle.clone()));
     async_runtime::spawn(window::open_at_start(handle.clone(), opening));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dragoman::{App, Notice, Notices, Server, Snapshot};
 use jiff::Zoned;
 use notify_rust::Notification;
+use serde::{Deserialize, Serialize};
 use tauri::async_runtime;
 use tokio::sync::watch;
 
@@ -41,6 +42,29 @@ async fn follow(app: App, mut notices: Notices, mut snapshots: watch::Receiver<A
             show(&title, &text).await;
         }
     }
+}
+
+/// There is a newer version: told once for each, whatever starts and looks there are. In the state directory stands the
+/// one that was told last.
+pub(crate) async fn newer_version(app: App, version: String) {
+    let file = app.paths().state.join("update.json");
+    let told = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice::<ToldVersion>(&text).ok());
+    if told.is_some_and(|told| told.told == version) || !app.settings().desktop.notifications {
+        return;
+    }
+    if let Ok(text) = serde_json::to_vec(&ToldVersion { told: version.clone() })
+        && let Err(error) = std::fs::write(file, text)
+    {
+        tracing::warn!(%error, "this version will be told again");
+    }
+    let text = format!("Dragoman {version} is there. Open the window's page About to install it.");
+    show("A newer version is there", &text).await;
+}
+
+/// `update.json`
+#[derive(Debug, Serialize, Deserialize)]
+struct ToldVersion {
+    told: String,
 }
 
 /// Something that was clicked did not work.

@@ -350,7 +350,7 @@ hint: string | null, };
 /**
  * The kinds of errors.
  */
-export type ErrorKind = "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "too_large" | "port_busy" | "account" | "claude_code" | "settings" | "recording" | "internal" | "stopping";
+export type ErrorKind = "bad_request" | "unauthorized" | "forbidden" | "not_found" | "method_not_allowed" | "too_large" | "port_busy" | "account" | "claude_code" | "settings" | "recording" | "update" | "internal" | "stopping";
 
 /**
  * A stretch of local time.
@@ -1488,6 +1488,10 @@ mcp: Array<McpServer>,
  */
 claude_code: SetUpState, 
 /**
+ * What is known of newer versions.
+ */
+update: Update, 
+/**
  * What is odd but harmless, a sentence each.
  */
 hints: Array<string>, };
@@ -1601,6 +1605,39 @@ project?: string,
  * Only tell what would be done.
  */
 dry_run?: boolean, };
+
+/**
+ * What is known of newer versions.
+ */
+export type Update = { "state": "unavailable" } | { "state": "off" } | { "state": "looking" } | { "state": "newest", 
+/**
+ * When that was, unix seconds.
+ */
+looked_at: number, } | { "state": "found", 
+/**
+ * Which.
+ */
+version: string, 
+/**
+ * What is new in it.
+ */
+notes: string | null, } | { "state": "installing", 
+/**
+ * Which.
+ */
+version: string, } | { "state": "installed", 
+/**
+ * Which.
+ */
+version: string, } | { "state": "failed", 
+/**
+ * What happened and what to do.
+ */
+message: string, 
+/**
+ * The version that could not be installed, and can be tried again.
+ */
+version: string | null, };
 
 /**
  * One sum.
@@ -1800,6 +1837,10 @@ accounts; and each request when it has ended. */
   "POST /admin/logins/{id}/paste": { body: Pasted, answer: undefined },
   /** A stream of `PromptEvent`; it ends after `done` or `failed`. Leaving ends the request. */
   "POST /admin/prompt": { body: NewPrompt, stream: PromptEvent },
+  /** Installs the version that was found; the snapshot shows what comes of it. */
+  "POST /admin/update/install": { body: undefined, answer: undefined },
+  /** Looks for a newer version now; the snapshot shows what comes of it. */
+  "POST /admin/update/look": { body: undefined, answer: undefined },
   /** Deletes what is older or more than the settings allow. */
   "POST /admin/usage/prune": { body: undefined, answer: Removed },
   /** Keeps an account out of use, or lets it in again. */

@@ -513,6 +513,23 @@ export const text = {
 
   settings,
 
+  update: {
+    title: 'Newer versions',
+    look: 'Look for newer versions',
+    lookAbout: 'At the start and once a day. Nothing is installed before you say so.',
+    lookNow: 'Look now',
+    looking: 'Looking for a newer version …',
+    newest: 'This is the newest version.',
+    lookedAt: (/** @type {string} */ when) => `Looked ${when}.`,
+    found: (/** @type {string} */ version) => `Version ${version} is there.`,
+    install: 'Install',
+    installAbout: 'The system may ask for your password.',
+    installing: (/** @type {string} */ version) => `Version ${version} is being loaded, checked and installed …`,
+    installingAbout: 'The system may ask for your password.',
+    installed: (/** @type {string} */ version) => `Version ${version} is installed.`,
+    installedAbout: 'It counts from the next start: quit Dragoman and start it again.',
+  },
+
   about: {
     title: 'About',
     what: 'Claude Code on a ChatGPT subscription, through a translating proxy on this computer.',

@@ -130,6 +130,11 @@ export const api = {
     record: (on) => put('/recording', { on }),
   },
 
+  update: {
+    look: () => post('/update/look'),
+    install: () => post('/update/install'),
+  },
+
   /** The lines of the log that there are, then each as it is written. @param {(line: import('./api.d.ts').LogLine) => void} tell @param {AbortSignal} signal */
   logs: (tell, signal) => stream('GET', '/admin/logs/stream?history=true', undefined, tell, signal),
 };

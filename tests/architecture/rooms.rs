@@ -106,6 +106,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("notify-rust", &["dragoman-desktop"]),
     ("tauri", &["dragoman-desktop"]),
     ("tauri-build", &["dragoman-desktop"]),
+    ("tauri-plugin-updater", &["dragoman-desktop"]),
     // It comes through tauri's feature of this name: a second copy has its own event channel (ARCHITECTURE.md).
     ("tray-icon", &[]),
     ("muda", &[]),

@@ -1,11 +1,20 @@
 //! The package for Debian, installed into a root of its own: nothing of this machine is touched and no rights are needed.
 //! `make test` makes the package first (stage `bundle`).
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+use support::fake::FakeChatGpt;
+use support::http::Call;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
 use crate::app::{Launch, eventually};
 use crate::tray::Tray;
+use crate::updates::{self, Key, LIST};
 
 /// The package that `.ci/bundle` made.
 fn package() -> PathBuf {
@@ -17,11 +26,13 @@ fn package() -> PathBuf {
         .expect("run `PROFILE=debug .ci/bundle` first")
 }
 
-/// Runs dpkg on a root and a database below it.
+/// What lets dpkg work on a root and a database below it.
+const FORCE: [&str; 4] =
+    ["--force-not-root", "--force-script-chrootless", "--force-depends", "--log=/dev/null"];
+
 fn dpkg(root: &Path, arguments: &[&str]) {
     let mut command = Command::new("dpkg");
-    command.arg(format!("--root={}", root.display()));
-    command.args(["--force-not-root", "--force-script-chrootless", "--force-depends", "--log=/dev/null"]);
+    command.arg(format!("--root={}", root.display())).args(FORCE);
     let output = command.args(arguments).output().unwrap();
     assert!(output.status.success(), "dpkg {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -33,10 +44,8 @@ fn said(command: &mut Command) -> String {
     said
 }
 
-#[tokio::test]
-#[ignore = "needs the package: the stage bundle makes it"]
-async fn the_package_is_installed_runs_and_is_removed() {
-    let package = package();
+/// The package in a root of its own.
+fn install(package: &Path) -> TempDir {
     let root = tempfile::tempdir().unwrap();
     let below = |path: &str| root.path().join(path);
     for folder in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers"] {
@@ -46,6 +55,15 @@ async fn the_package_is_installed_runs_and_is_removed() {
         std::fs::write(below("var/lib/dpkg").join(file), "").unwrap();
     }
     dpkg(root.path(), &["--install", &package.display().to_string()]);
+    root
+}
+
+#[tokio::test]
+#[ignore = "needs the package: the stage bundle makes it"]
+async fn the_package_is_installed_runs_and_is_removed() {
+    let package = package();
+    let root = install(&package);
+    let below = |path: &str| root.path().join(path);
 
     // What it needs to run is what is here, where it does run.
     let needs = said(Command::new("dpkg-deb").args(["--field", &package.display().to_string(), "Depends"]));
@@ -85,4 +103,99 @@ async fn the_package_is_installed_runs_and_is_removed() {
     dpkg(root.path(), &["--remove", "dragoman"]);
     assert!(!below("usr/bin/dragoman").exists() && !below("usr/bin/dragoman-desktop").exists());
     assert!(!below("usr/share/applications/Dragoman.desktop").exists());
+}
+
+/// A small package that would replace ours.
+fn newer_package(folder: &Path) -> PathBuf {
+    let tree = folder.join("tree");
+    std::fs::create_dir_all(tree.join("DEBIAN")).unwrap();
+    std::fs::create_dir_all(tree.join("usr/bin")).unwrap();
+    let control =
+        "Package: dragoman\nVersion: 9.9.9\nArchitecture: all\nMaintainer: nobody\nDescription: newer\n";
+    std::fs::write(tree.join("DEBIAN/control"), control).unwrap();
+    let program = tree.join("usr/bin/dragoman-desktop");
+    std::fs::write(&program, "#!/bin/sh\necho newer\n").unwrap();
+    std::fs::set_permissions(program, PermissionsExt::from_mode(0o755)).unwrap();
+    let package = folder.join("newer.deb");
+    said(Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(tree).arg(&package));
+    package
+}
+
+/// Answers every request with these bytes.
+async fn serve(bytes: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/newer.deb", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let _head = client.read(&mut [0; 4096]).await;
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", bytes.len());
+            client.write_all(head.as_bytes()).await.unwrap();
+            client.write_all(&bytes).await.unwrap();
+        }
+    });
+    url
+}
+
+#[tokio::test]
+#[ignore = "needs the package: the stage bundle makes it"]
+async fn a_newer_package_replaces_the_installed_one_on_a_click() {
+    let root = install(&package());
+    let (fake, key, folder) = (FakeChatGpt::start(), Key::new(), tempfile::tempdir().unwrap());
+    let newer = newer_package(folder.path());
+    let signature = key.sign(&newer, "9.9.9");
+    let url = serve(std::fs::read(&newer).unwrap()).await;
+    fake.reply(LIST, [updates::listed("9.9.9", &url, &signature)]);
+    // In the place of the one that asks for a password. It says yes, and installs into the root.
+    let (asked, pkexec) = (folder.path().join("asked"), folder.path().join("pkexec"));
+    let script = format!(
+        "#!/bin/sh\necho \"$1 $2\" >'{}'\nshift\nexec dpkg --root='{}' {} \"$@\"\n",
+        asked.display(),
+        root.path().display(),
+        FORCE.join(" ")
+    );
+    std::fs::write(&pkexec, script).unwrap();
+    std::fs::set_permissions(&pkexec, PermissionsExt::from_mode(0o755)).unwrap();
+
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let launch = Launch::new()
+        .env("PATH", &path)
+        .env("DRAGOMAN_ADMIN_LISTEN", "127.0.0.1:0")
+        .env("DRAGOMAN_UPDATES_CHECK", "true")
+        .env("DRAGOMAN_UPDATES_URL", &format!("{}{LIST}", fake.url()))
+        .env("DRAGOMAN_UPDATES_KEY", &key.public());
+    let mut command = launch.prepared(root.path().join("usr/bin/dragoman-desktop"));
+    command.args(launch.arguments());
+    let mut open = launch.prepared(root.path().join("usr/bin/dragoman"));
+    open.args(["open", "--print"]);
+    let token = launch.path().join("dragoman/state/admin-token");
+    let app = launch.run(command);
+    Tray::of(&app).await.address().await;
+    let link = said(&mut open);
+    let address = link.trim().trim_start_matches("http://").split('/').next().unwrap().parse().unwrap();
+    let token = format!("Bearer {}", std::fs::read_to_string(token).unwrap().trim());
+    let ask = async |method: &str, path: &str| {
+        Call::new(address, method, path).header("authorization", &token).send().await
+    };
+    let mut known = Value::Null;
+    let mut becomes = async |state: &str| {
+        eventually(&format!("the update is {state}"), async || {
+            known = ask("GET", "/admin/snapshot").await.json()["update"].take();
+            assert!(known["state"] != "failed", "{known}");
+            known["state"] == state
+        })
+        .await;
+    };
+    becomes("found").await;
+    let installed = || {
+        let admin = format!("--admindir={}", root.path().join("var/lib/dpkg").display());
+        said(Command::new("dpkg-query").args([&admin, "--show", "--showformat=${Version}", "dragoman"]))
+    };
+    assert_eq!(installed(), env!("CARGO_PKG_VERSION"));
+    assert_eq!(ask("POST", "/admin/update/install").await.status, 204);
+    becomes("installed").await;
+    assert_eq!(installed(), "9.9.9");
+    assert_eq!(std::fs::read_to_string(asked).unwrap(), "dpkg -i\n");
+    assert_eq!(said(&mut Command::new(root.path().join("usr/bin/dragoman-desktop"))), "newer\n");
+    assert_eq!(ask("POST", "/admin/update/install").await.status, 409, "it is done");
 }

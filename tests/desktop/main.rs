@@ -16,6 +16,7 @@ mod menu;
 mod notifications;
 mod page;
 mod tray;
+mod updates;
 mod window;
 
 use std::net::TcpListener;

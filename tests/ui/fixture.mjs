@@ -77,6 +77,7 @@ export function scene(name) {
     account: accounts[0],
     limits: accounts[0].limits,
     accounts,
+    update: name === 'fresh' ? { state: 'unavailable' } : name === 'used' ? { state: 'found', version: '0.2.0', notes: 'Menus open twice as fast.' } : { state: 'failed', message: 'updates.example.com can’t be reached. Dragoman asks again later; nothing else depends on it.', version: null },
     activity: name === 'fresh' ? { running: [], requests_total: 0, tokens_per_second: null } : { running: [ongoing('req_live', 4_000, 900)], requests_total: 213, tokens_per_second: 84 },
     names: Object.fromEntries(accounts.map(({ id, name, label }) => [id, name ?? label ?? 'no account'])),
     today:

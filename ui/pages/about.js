@@ -5,6 +5,7 @@ import { took } from '../format.js';
 import { Button, Copy } from '../parts/controls.js';
 import { Icon } from '../parts/icons.js';
 import { Dialog, ErrorNote, Group, Page, Row } from '../parts/layout.js';
+import { Newer } from '../parts/update.js';
 import { announce, useAsked, useSnapshot } from '../store.js';
 import { text } from '../strings.js';
 import { html, useState } from '../vendor/ui.js';
@@ -22,6 +23,7 @@ export function About() {
       <${Row} title=${html`<strong>Dragoman</strong> <span id="version">${snapshot?.version ?? ''}</span>`} about=${words.what} />
       ${about && html`<${Row} about=${about.disclaimer} />`}
     <//>
+    <${Newer} />
     <${Doctor} />
     ${about &&
     html`<${Group} title=${words.files}>

@@ -3,7 +3,7 @@
 import { api } from '../verbs.js';
 import { Filter, Line, Select, Toggle } from '../parts/controls.js';
 import { Awaiting, Empty, ErrorNote, Group, Note, Page } from '../parts/layout.js';
-import { inWords, told, useKept, useSettings, useSnapshot } from '../store.js';
+import { inWords, told, useKept, useSettings, useSnapshot, useStore } from '../store.js';
 import { text } from '../strings.js';
 import { html, useState } from '../vendor/ui.js';
 
@@ -14,7 +14,9 @@ const words = text.settings;
 export function Settings() {
   const settings = useSettings();
   const [filter, setFilter] = useState('');
-  const entries = (settings.value ?? []).filter((entry) => matches(entry, filter));
+  const canLook = useStore((state) => state.snapshot?.update.state ?? 'unavailable') !== 'unavailable';
+  // Where nobody can look for newer versions, there is nothing to choose about it.
+  const entries = (settings.value ?? []).filter((entry) => matches(entry, filter) && (canLook || !entry.key.startsWith('updates.')));
   const sections = [...new Set(entries.map(({ key }) => key.split('.')[0]))];
   return html`<${Page} title=${words.title} action=${html`<${Filter} value=${filter} onInput=${setFilter} label=${words.filter} />`}>
     ${settings.error != null && html`<${ErrorNote} error=${settings.error} again=${settings.again} />`}

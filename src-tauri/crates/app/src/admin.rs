@@ -26,6 +26,7 @@ mod set_up;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod updates;
 mod usage;
 
 use axum::Router;
@@ -66,6 +67,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(activity::routes())
         .merge(recording::routes())
         .merge(logs::routes())
+        .merge(updates::routes())
 }
 
 /// The routes as a service, for those who may call them.

@@ -36,6 +36,7 @@ use crate::running::{Found, Running, client_address};
 use crate::settings::{AdminListen, Flag, Settings};
 use crate::snapshot::{Board, Server, Snapshot};
 use crate::token::ClientToken;
+use crate::updates::{Update, UpdateWish, UpdateWishes, Updates};
 use crate::{Error, environment};
 
 pub use self::login::{LoginKind, LoginRun, Paste};
@@ -135,6 +136,7 @@ struct Inner {
     writer: Mutex<()>,
     /// `None`: there is no desktop app, or it does not know yet.
     tray: Mutex<Option<Tray>>,
+    updates: Updates,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// If an app is dropped without `shutdown`, its tasks end all the same.
@@ -211,6 +213,7 @@ impl App {
                 listener: tokio::sync::Mutex::new(None),
                 writer: Mutex::new(()),
                 tray: Mutex::new(None),
+                updates: Updates::default(),
                 tasks,
                 _stop: stop.clone().drop_guard(),
                 stop,
@@ -291,6 +294,22 @@ impl App {
         *self.inner.tray.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The desktop app tells what it knows of newer versions.
+    pub fn tell_update(&self, update: Update) {
+        self.inner.board.pin_update(update);
+    }
+
+    /// What the user wants done about them from now on. The desktop app listens.
+    pub fn update_wishes(&self) -> UpdateWishes {
+        self.inner.updates.wishes()
+    }
+
+    /// The user wants that.
+    pub(crate) fn wish_update(&self, wish: UpdateWish) -> Result<(), Error> {
+        let known = self.inner.board.subscribe().borrow().update.clone();
+        Ok(self.inner.updates.wish(&known, wish)?)
+    }
+
     /// The settings in force.
     pub fn settings(&self) -> Arc<Settings> {
         self.inner.settings.borrow().clone()
@@ -310,7 +329,7 @@ impl App {
     }
 
     /// The settings in force, and their changes.
-    pub(crate) fn settings_updates(&self) -> watch::Receiver<Arc<Settings>> {
+    pub fn settings_updates(&self) -> watch::Receiver<Arc<Settings>> {
         self.inner.settings.subscribe()
     }
 

@@ -58,6 +58,9 @@ pub enum Error {
     /// What was recorded can't be shown or replayed.
     #[error("{0}")]
     NotACase(#[from] crate::case::NotACase),
+    /// A wish about newer versions.
+    #[error("{0}")]
+    Update(#[from] crate::updates::NoUpdate),
     /// The program is ending.
     #[error("Dragoman is stopping")]
     Stopping,

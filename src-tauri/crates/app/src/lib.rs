@@ -28,6 +28,7 @@ pub mod settings;
 mod shells;
 mod snapshot;
 pub mod token;
+mod updates;
 
 pub use admin::{AdminState, Answer, Call, Door, Reply, link};
 pub use app::{
@@ -59,6 +60,7 @@ pub use recipes::{RECIPES, Readiness, Recipe};
 pub use running::{Found, Health, Running, Window};
 pub use shells::Shell;
 pub use snapshot::{Activity, Server, Snapshot};
+pub use updates::{NoUpdate, Update, UpdateWish, UpdateWishes};
 
 /// Variables that would lead Claude Code elsewhere, or make it ask.
 pub const INTERFERING: [&str; 3] =

@@ -53,6 +53,8 @@ pub struct Settings {
     pub claude_code: ClaudeCode,
     /// The desktop app.
     pub desktop: Desktop,
+    /// Newer versions of the desktop app.
+    pub updates: Updates,
     /// The usage history.
     pub history: History,
     /// The log.
@@ -199,6 +201,21 @@ impl Default for Desktop {
     fn default() -> Self {
         Self { notifications: true }
     }
+}
+
+/// `[updates]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Updates {
+    /// Does the desktop app look for a newer version once a day?
+    #[serde(deserialize_with = "values::switch")]
+    pub check: bool,
+    /// Where the list of versions is, if not where the build says.
+    #[serde(deserialize_with = "values::update_url")]
+    pub url: Option<String>,
+    /// The public key that packages must be signed with, if not the build's.
+    #[serde(deserialize_with = "values::update_key")]
+    pub key: Option<String>,
 }
 
 /// `[history]`

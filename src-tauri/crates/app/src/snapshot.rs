@@ -25,6 +25,7 @@ use crate::models::{self, Models};
 use crate::pace::Pace;
 use crate::recent::Ongoing;
 use crate::settings::{Settings, TokenStore};
+use crate::updates::Update;
 
 /// How long a login that was changed by another program may stay unnoticed while nothing else happens.
 const ACCOUNT: Duration = Duration::from_secs(30);
@@ -58,6 +59,8 @@ pub struct Snapshot {
     pub mcp: Vec<McpServer>,
     /// Does this user's Claude Code come here?
     pub claude_code: Standing,
+    /// What is known of newer versions.
+    pub update: Update,
     /// What is odd but harmless, a sentence each.
     pub hints: Vec<String>,
 }
@@ -116,6 +119,7 @@ struct Pins {
     mcp: Vec<McpServer>,
     /// What is wrong with the files that name MCP servers.
     mcp_problems: Vec<String>,
+    update: Update,
     tokens_per_second: Option<u64>,
 }
 
@@ -147,6 +151,7 @@ impl Board {
             trouble: None,
             mcp: Vec::new(),
             mcp_problems: Vec::new(),
+            update: Update::Unavailable,
             tokens_per_second: None,
         };
         let first = picture(&client, &activity, &settings, &history, pins.clone(), &hints);
@@ -188,6 +193,12 @@ impl Board {
     /// The settings file can't be used, or it can again.
     pub(crate) fn pin_trouble(&self, trouble: Option<String>) {
         self.pins().trouble = trouble;
+        self.publish();
+    }
+
+    /// What is known of newer versions.
+    pub(crate) fn pin_update(&self, update: Update) {
+        self.pins().update = update;
         self.publish();
     }
 
@@ -281,7 +292,7 @@ fn picture(
                 .to_owned()
         });
     let history::State { today, notice } = history.borrow().clone();
-    let Pins { server, admin, claude_code, trouble, mcp, mcp_problems, tokens_per_second } = pins;
+    let Pins { server, admin, claude_code, trouble, mcp, mcp_problems, update, tokens_per_second } = pins;
     // Not `client.catalog()`: looking at the picture must not send the client to the network.
     let catalog = client.catalog_updates().borrow().clone();
     let models = Models::of(&catalog, &models::rules(&settings), &settings.models);
@@ -299,6 +310,7 @@ fn picture(
         activity: Activity::of(&activity.borrow(), tokens_per_second),
         models,
         mcp,
+        update,
         today,
         hints: trouble.into_iter().chain(said).chain(kept_in_files).chain(notice).collect(),
     }

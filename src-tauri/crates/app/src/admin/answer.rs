@@ -75,6 +75,8 @@ pub(super) enum ErrorKind {
     Settings,
     /// A recording is not there or can't be replayed.
     Recording,
+    /// Nothing can be done about newer versions now.
+    Update,
     /// A file of ours can't be read or written, or there is a defect.
     Internal,
     /// The program is ending.
@@ -124,6 +126,7 @@ impl From<Error> for Problem {
             Error::ClaudeCode(_) => (StatusCode::CONFLICT, ErrorKind::ClaudeCode),
             Error::NotACase(NotACase::NotRecorded) => (StatusCode::NOT_FOUND, ErrorKind::Recording),
             Error::NotACase(_) => (StatusCode::CONFLICT, ErrorKind::Recording),
+            Error::Update(_) => (StatusCode::CONFLICT, ErrorKind::Update),
             Error::Stopping => (StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Stopping),
             Error::NoHome
             | Error::File { .. }

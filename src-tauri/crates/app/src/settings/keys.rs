@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 /// Every setting there is, in the order of the document.
-pub const KEYS: [Key; 43] = [
+pub const KEYS: [Key; 46] = [
     key("server.listen", Kind::Text, "address Claude Code connects to"),
     key("server.admin_listen", Kind::Text, "address of the admin pages, or off"),
     key("server.allow_remote", Kind::Switch, "may other machines connect"),
@@ -78,6 +78,9 @@ pub const KEYS: [Key; 43] = [
     key("mcp.projects", Kind::List, "project directories whose MCP servers count too"),
     key("claude_code.when_off", Kind::Text, "Claude Code while Dragoman is off: ask, always or never back"),
     key("desktop.notifications", Kind::Switch, "notifications about accounts, limits and the port"),
+    key("updates.check", Kind::Switch, "look for a newer version once a day"),
+    key("updates.url", Kind::Text, "where the list of versions is"),
+    key("updates.key", Kind::Text, "public key that packages must be signed with"),
     key("history.enabled", Kind::Switch, "keep a usage history"),
     key("history.keep_days", Kind::Number, "days until usage rows are deleted"),
     key("history.max_rows", Kind::Number, "how many usage rows are kept at most"),

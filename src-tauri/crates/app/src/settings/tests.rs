@@ -350,6 +350,11 @@ fn the_table_of_keys_names_every_field() {
             mode: Mode::Map,
             from_codex: true,
         },
+        updates: Updates {
+            check: true,
+            url: Some("https://example.com/latest.json".to_owned()),
+            key: Some(KEY.to_owned()),
+        },
         ..Settings::default()
     };
     let value = Value::try_from(&full).unwrap();
@@ -378,5 +383,27 @@ fn the_document_describes_every_key_with_its_default_and_variables() {
         for variable in paths::variables(key.name) {
             assert!(section.contains(&format!("`{variable}`")), "{}: variable {variable}", key.name);
         }
+    }
+}
+
+/// A public key as Tauri's signer writes it.
+const KEY: &str = "dW50cnVzdGVkIGNvbW1lbnQ6IG1pbmlzaWduIHB1YmxpYyBrZXk6IDEKUldRCg==";
+
+#[test]
+fn versions_are_listed_where_nobody_on_the_way_can_answer_and_the_key_is_one() {
+    let load = |name, value| load_with("", &[(name, value)], &[]).map(|settings| settings.updates);
+    for url in
+        ["https://example.com/{{target}}/latest.json?a=b", "http://127.0.0.1:8000/a", "http://localhost/a"]
+    {
+        assert_eq!(load("DRAGOMAN_UPDATES_URL", url).unwrap().url.as_deref(), Some(url));
+    }
+    for url in ["http://example.com/a", "ftp://127.0.0.1/a", "https://me@example.com/a", "https://", "a b"] {
+        let problem = load("DRAGOMAN_UPDATES_URL", url).unwrap_err().to_string();
+        assert!(problem.contains("DRAGOMAN_UPDATES_URL") && problem.contains("https://"), "{problem}");
+    }
+    assert_eq!(load("DRAGOMAN_UPDATES_KEY", KEY).unwrap().key.as_deref(), Some(KEY));
+    for key in ["RWQ", "not base64", "aGVsbG8K"] {
+        let problem = load("DRAGOMAN_UPDATES_KEY", key).unwrap_err().to_string();
+        assert!(problem.contains("tauri signer generate"), "{problem}");
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use base64::Engine as _;
 use serde::de::{self, Deserializer, Error as _, Visitor};
 use serde::{Deserialize as _, Serialize, Serializer};
 
@@ -109,6 +110,35 @@ pub(super) fn is_exposed(url: &str) -> bool {
         None => authority.split(':').next().unwrap_or_default(),
     };
     host != "localhost" && !host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Where versions are listed. The list is not signed itself, so nobody on the way may change it; this machine may.
+pub(super) fn update_url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    const RIGHT: &str =
+        "an address that begins with https://, such as \"https://example.com/dragoman/latest.json\"";
+    text(from, RIGHT, |given| {
+        let host = given.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+        let clean = !host.is_empty() && !given.contains(|c: char| c.is_whitespace() || c.is_control());
+        let safe = given.starts_with("https://") || given.starts_with("http://") && !is_exposed(given);
+        if safe && clean && !host.contains('@') {
+            Ok(Some(given.to_owned()))
+        } else {
+            Err(format!("{given:?} is not {RIGHT}, without a user"))
+        }
+    })
+}
+
+/// A minisign public key as Tauri's tools write it: the file, in base64.
+pub(super) fn update_key<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    const RIGHT: &str = "a public key, as `tauri signer generate` writes it into its .pub file";
+    text(from, RIGHT, |given| {
+        let file = base64::engine::general_purpose::STANDARD.decode(given.trim()).ok();
+        let file = file.and_then(|file| String::from_utf8(file).ok());
+        match file.filter(|file| file.starts_with("untrusted comment:") && file.lines().count() >= 2) {
+            Some(_) => Ok(Some(given.trim().to_owned())),
+            None => Err(format!("{given:?} is not {RIGHT}")),
+        }
+    })
 }
 
 /// A version goes into headers as it is.
