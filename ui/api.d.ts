@@ -458,6 +458,15 @@ export type Fresh = {
 fresh?: boolean, };
 
 /**
+ * The licences of what is in this program.
+ */
+export type Licences = { 
+/**
+ * Names and texts; `null` if this build carries none.
+ */
+text: string | null, };
+
+/**
  * One reading of one window of an account's limits.
  */
 export type LimitPoint = { 
@@ -1781,6 +1790,8 @@ export interface Routes {
   /** A stream of `AdminEvent`: the picture at once, then whenever it changes, at most ten a second; what happens to
 accounts; and each request when it has ended. */
   "GET /admin/events": { body: undefined, stream: AdminEvent },
+  /** The licences of everything that is in this program, as its package brought them. */
+  "GET /admin/licences": { body: undefined, answer: Licences },
   /** The sign-ins that run, and those that ended lately. */
   "GET /admin/logins": { body: undefined, answer: Login[] },
   /** A stream of `LoginStep`: those so far, then each as it comes. It ends after `done`, `failed` or `cancelled`. */

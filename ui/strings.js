@@ -543,6 +543,10 @@ export const text = {
     outcomes: { good: 'well:', odd: 'odd:', bad: 'not well:', skipped: 'skipped:' },
     licences: 'Licences',
     ours: 'MIT licence',
+    inside: 'Everything else inside',
+    insideAbout: 'Dragoman is made of many free programs, each under a licence of its own.',
+    licencesTitle: 'Licences of what is inside',
+    noLicences: 'This build carries no licence texts: it was not made as a package. In the source tree, .ci/licences.py prints them.',
     licence: 'Licence',
     licenceOf: (/** @type {string} */ name) => `Licence of ${name}`,
     vendored: /** @type {[string, string, string][]} */ ([

@@ -37,6 +37,9 @@ export const api = {
   /** @param {AbortSignal} signal @returns {Promise<import('./api.d.ts').About>} */
   about: (signal) => get('/about', signal),
 
+  /** @param {AbortSignal} signal @returns {Promise<import('./api.d.ts').Licences>} */
+  licences: (signal) => get('/licences', signal),
+
   accounts: {
     /** @param {string} account */
     use: (account) => post(`/accounts/${id(account)}/use`),

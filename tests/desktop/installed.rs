@@ -1,4 +1,5 @@
-//! The package for Debian, installed into a root of its own: nothing of this machine is touched and no rights are needed.
+//! The packages for Debian and Fedora, installed into a root of their own: nothing of this machine is touched and no rights
+//! are needed.
 //! `make test` makes the package first (stage `bundle`).
 
 use std::os::unix::fs::PermissionsExt;
@@ -16,13 +17,13 @@ use crate::app::{Launch, eventually};
 use crate::tray::Tray;
 use crate::updates::{self, Key, LIST};
 
-/// The package that `.ci/bundle` made.
-fn package() -> PathBuf {
+/// The package that `.ci/bundle` made, by its ending.
+fn package(ending: &str) -> PathBuf {
     let folder = support::workspace().join("target/bundles");
     let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut found = files.flatten().map(|file| file.path());
     found
-        .find(|path| path.extension().is_some_and(|end| end == "deb"))
+        .find(|path| path.extension().is_some_and(|end| end == ending))
         .expect("run `PROFILE=debug .ci/bundle` first")
 }
 
@@ -44,6 +45,23 @@ fn said(command: &mut Command) -> String {
     said
 }
 
+/// Both programs, licences, the entry of the desktop's menu and its icon are below the root.
+fn assert_whole(root: &Path) {
+    let below = |path: &str| root.join(path);
+    let version = said(Command::new(below("usr/bin/dragoman")).arg("version"));
+    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
+    let licences = std::fs::read_to_string(below("usr/share/doc/dragoman/LICENCES.txt")).unwrap();
+    for part in ["tauri 2.", "rustls 0.", "preact, in the window", "MIT License", "Apache License"] {
+        assert!(licences.contains(part), "{part} is not in LICENCES.txt");
+    }
+    let entry = below("usr/share/applications/Dragoman.desktop");
+    said(Command::new("desktop-file-validate").arg(&entry));
+    let entry = std::fs::read_to_string(entry).unwrap();
+    assert!(entry.contains("Exec=dragoman-desktop\n"), "{entry}");
+    let icon = entry.lines().find_map(|line| line.strip_prefix("Icon=")).unwrap();
+    assert!(below("usr/share/icons/hicolor/128x128/apps").join(format!("{icon}.png")).exists(), "{entry}");
+}
+
 /// The package in a root of its own.
 fn install(package: &Path) -> TempDir {
     let root = tempfile::tempdir().unwrap();
@@ -61,7 +79,7 @@ fn install(package: &Path) -> TempDir {
 #[tokio::test]
 #[ignore = "needs the package: the stage bundle makes it"]
 async fn the_package_is_installed_runs_and_is_removed() {
-    let package = package();
+    let package = package("deb");
     let root = install(&package);
     let below = |path: &str| root.path().join(path);
 
@@ -72,18 +90,7 @@ async fn the_package_is_installed_runs_and_is_removed() {
         said(Command::new("dpkg-query").args(["--show", name]));
     }
 
-    let version = said(Command::new(below("usr/bin/dragoman")).arg("version"));
-    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
-    let licences = std::fs::read_to_string(below("usr/share/doc/dragoman/LICENCES.txt")).unwrap();
-    for part in ["tauri 2.", "rustls 0.", "preact, in the window", "MIT License", "Apache License"] {
-        assert!(licences.contains(part), "{part} is not in LICENCES.txt");
-    }
-    let entry = below("usr/share/applications/Dragoman.desktop");
-    said(Command::new("desktop-file-validate").arg(&entry));
-    let entry = std::fs::read_to_string(entry).unwrap();
-    assert!(entry.contains("Exec=dragoman-desktop\n"), "{entry}");
-    let icon = entry.lines().find_map(|line| line.strip_prefix("Icon=")).unwrap();
-    assert!(below("usr/share/icons/hicolor/128x128/apps").join(format!("{icon}.png")).exists(), "{entry}");
+    assert_whole(root.path());
 
     let launch = Launch::new();
     let mut command = launch.prepared(below("usr/bin/dragoman-desktop"));
@@ -103,6 +110,38 @@ async fn the_package_is_installed_runs_and_is_removed() {
     dpkg(root.path(), &["--remove", "dragoman"]);
     assert!(!below("usr/bin/dragoman").exists() && !below("usr/bin/dragoman-desktop").exists());
     assert!(!below("usr/share/applications/Dragoman.desktop").exists());
+}
+
+#[tokio::test]
+#[ignore = "needs the package: the stage bundle makes it"]
+async fn the_package_for_fedora_is_installed_runs_and_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, database) = (folder.path().join("root"), folder.path().join("rpm"));
+    // Moved, as `--root` would need the rights to change the root; without what it depends on, which is Debian's here.
+    let rpm = |arguments: &[&str]| {
+        let mut command = Command::new("rpm");
+        command.arg("--dbpath").arg(&database);
+        said(command.args(arguments))
+    };
+    let package = package("rpm").display().to_string();
+    let needs = rpm(&["--query", "--requires", "--package", &package]);
+    assert!(needs.contains("libayatana-appindicator-gtk3") && needs.contains("libwebkit2gtk-4.1"), "{needs}");
+    let to = format!("/={}", root.display());
+    rpm(&["--nodeps", "--relocate", &to, "--badreloc", "--install", &package]);
+    let name = format!("dragoman-{}-1.{}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    assert_eq!(rpm(&["--query", "--all"]).trim(), name);
+    assert_whole(&root);
+
+    let launch = Launch::new();
+    let mut command = launch.prepared(root.join("usr/bin/dragoman-desktop"));
+    command.args(launch.arguments());
+    let app = launch.run(command);
+    Tray::of(&app).await.address().await;
+    drop(app);
+
+    rpm(&["--nodeps", "--erase", "dragoman"]);
+    assert!(!root.join("usr/bin/dragoman").exists() && !root.join("usr/bin/dragoman-desktop").exists());
+    assert!(!root.join("usr/share/applications/Dragoman.desktop").exists());
 }
 
 /// A small package that would replace ours.
@@ -140,7 +179,7 @@ async fn serve(bytes: Vec<u8>) -> String {
 #[tokio::test]
 #[ignore = "needs the package: the stage bundle makes it"]
 async fn a_newer_package_replaces_the_installed_one_on_a_click() {
-    let root = install(&package());
+    let root = install(&package("deb"));
     let (fake, key, folder) = (FakeChatGpt::start(), Key::new(), tempfile::tempdir().unwrap());
     let newer = newer_package(folder.path());
     let signature = key.sign(&newer, "9.9.9");
@@ -186,6 +225,9 @@ async fn a_newer_package_replaces_the_installed_one_on_a_click() {
         })
         .await;
     };
+    let licences = ask("GET", "/admin/licences").await.json();
+    let licences = licences["text"].as_str().expect("the package brought them");
+    assert!(licences.contains("tauri 2.") && licences.contains("Apache License"));
     becomes("found").await;
     let installed = || {
         let admin = format!("--admindir={}", root.path().join("var/lib/dpkg").display());

@@ -306,6 +306,7 @@ export async function serve(name = 'used') {
       return state.snapshot.server;
     },
     'GET /admin/about': () => ({ version: '0.1.0', os: 'linux', arch: 'x86_64', licence: 'MIT', disclaimer: 'Dragoman is not made by, and has no connection with, Anthropic or OpenAI. It uses your own ChatGPT subscription through the interface that OpenAI’s Codex CLI uses. Whether that is allowed is between you and OpenAI.', config_file: '/home/you/.config/dragoman/config.toml', logs: '/home/you/.local/state/dragoman/logs', history: '/home/you/.local/state/dragoman/history.db', address: '127.0.0.1:3746' }),
+    'GET /admin/licences': () => ({ text: name === 'used' ? 'Dragoman is under the MIT licence. It contains the following.\n\nserde 1.0.228 (MIT OR Apache-2.0)\n' : null }),
     'GET /admin/environment': () => ({ variables: [{ name: 'ANTHROPIC_AUTH_TOKEN', value: 'drg-secret' }], shells: [{ shell: 'bash', text: 'export ANTHROPIC_BASE_URL=http://127.0.0.1:3746\nexport ANTHROPIC_AUTH_TOKEN=drg-secret' }, { shell: 'fish', text: 'set -gx ANTHROPIC_BASE_URL http://127.0.0.1:3746' }] }),
     'GET /admin/settings': () => state.settings,
     'GET /admin/models': () => state.snapshot.models,

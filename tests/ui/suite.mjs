@@ -180,6 +180,7 @@ async function dialogs() {
     for (const [name, opener, seen] of [
       ['accounts', '#add-account', '#adding'],
       ['overview', '#set-up-details', '#details'],
+      ['about', '#all-licences', '#licence-text'],
     ])
       await check(`the dialog of ${opener}, ${theme}: readable, and Esc leaves it`, async () => {
         await open(page, address, name);
@@ -640,6 +641,7 @@ async function live(link) {
   });
   await firstRun(context, page, clean);
   await mapping(page, address, clean);
+  await licences(page, address, clean);
   await happening(context, page, address, clean);
   const cookies = await context.cookies();
   await look('live', address, [...PAGES], async (page) => {
@@ -697,6 +699,17 @@ const ask = (page, text) =>
     const answer = await fetch('/admin/prompt', { method: 'POST', headers, body: JSON.stringify({ text, model: 'opus' }) });
     await answer.text();
   }, text);
+
+/** What is in the program comes with a package; this one was built here. */
+async function licences(page, address, clean) {
+  await check('live: a build without the licence texts says so', async () => {
+    await open(page, address, 'about');
+    await page.locator('#all-licences').click();
+    await page.locator('#licence-text', { hasText: 'carries no licence texts' }).waitFor();
+    await page.keyboard.press('Escape');
+    clean();
+  });
+}
 
 /** Requests and log lines appear by themselves; what is recorded shows both sides. */
 async function happening(context, page, address, clean) {

@@ -6,7 +6,7 @@ import { Button, Copy } from '../parts/controls.js';
 import { Icon } from '../parts/icons.js';
 import { Dialog, ErrorNote, Group, Page, Row } from '../parts/layout.js';
 import { Newer } from '../parts/update.js';
-import { announce, useAsked, useSnapshot } from '../store.js';
+import { announce, complain, useAsked, useSnapshot } from '../store.js';
 import { text } from '../strings.js';
 import { html, useState } from '../vendor/ui.js';
 
@@ -31,9 +31,12 @@ export function About() {
     <//>`}
     <${Group} title=${words.licences}>
       <${Row} title="Dragoman" about=${words.ours} />
+      <${Row} title=${words.inside} about=${words.insideAbout}>
+        <${Button} id="all-licences" kind="quiet" label=${words.licencesTitle} onPress=${async (/** @type {AbortSignal} */ signal) => setShown([words.licencesTitle, (await api.licences(signal)).text ?? words.noLicences])} onError=${complain}>${words.licences}<//>
+      <//>
       ${words.vendored.map(([name, licence, file]) => html`<${Row} key=${name} title=${name} about=${licence}><${Button} kind="quiet" label=${words.licenceOf(name)} onPress=${async () => setShown([name, await (await fetch(`vendor/${file}`)).text()])}>${words.licence}<//><//>`)}
     <//>
-    ${shown && html`<${Dialog} title=${shown[0]} wide onClose=${() => setShown(null)} actions=${html`<${Button} onPress=${() => setShown(null)}>${text.close}<//>`}><pre class="code" tabindex="0">${shown[1]}</pre><//>`}
+    ${shown && html`<${Dialog} title=${shown[0]} id="licence-text" wide onClose=${() => setShown(null)} actions=${html`<${Button} onPress=${() => setShown(null)}>${text.close}<//>`}><pre class="code" tabindex="0">${shown[1]}</pre><//>`}
   <//>`;
 }
 

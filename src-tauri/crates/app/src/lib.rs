@@ -14,6 +14,7 @@ mod doctor;
 mod environment;
 mod error;
 mod history;
+mod licences;
 mod log_lines;
 mod logging;
 mod models;

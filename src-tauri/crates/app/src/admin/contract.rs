@@ -48,6 +48,7 @@ fn declarations(config: &Config) -> String {
     all.visit::<program::AdminEvent>();
     all.visit::<program::Switch>();
     all.visit::<program::About>();
+    all.visit::<program::Licences>();
     all.visit::<crate::snapshot::Server>();
     all.visit::<crate::AccountsView>();
     all.visit::<accounts::Rename>();

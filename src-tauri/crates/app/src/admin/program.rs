@@ -38,6 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events))
         .routes(routes!(switch))
         .routes(routes!(about))
+        .routes(routes!(licences))
         .routes(routes!(openapi))
 }
 
@@ -104,6 +105,13 @@ pub(super) struct About {
     address: SocketAddr,
 }
 
+/// The licences of what is in this program.
+#[derive(Debug, Serialize, TS, ToSchema)]
+pub(super) struct Licences {
+    /// Names and texts; `null` if this build carries none.
+    text: Option<String>,
+}
+
 /// The picture of the program.
 #[utoipa::path(get, path = "/admin/snapshot", responses((status = 200, body = Snapshot)))]
 async fn snapshot(State(app): State<App>) -> Json<Snapshot> {
@@ -166,6 +174,14 @@ async fn about(State(app): State<App>) -> Json<About> {
         history: path(&app.paths().history()),
         address: app.address(),
     })
+}
+
+/// The licences of everything that is in this program, as its package brought them.
+#[utoipa::path(get, path = "/admin/licences", responses((status = 200, body = Licences)))]
+async fn licences() -> Json<Licences> {
+    // It is read once in a long while, and from a disk nearby.
+    let read = tokio::task::spawn_blocking(crate::licences::read);
+    Json(Licences { text: read.await.unwrap_or_default() })
 }
 
 /// This description.
