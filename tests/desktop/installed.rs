@@ -112,22 +112,29 @@ async fn the_package_is_installed_runs_and_is_removed() {
     assert!(!below("usr/share/applications/Dragoman.desktop").exists());
 }
 
+/// rpm with a database below the folder.
+fn rpm(folder: &Path) -> Command {
+    let mut command = Command::new("rpm");
+    command.arg("--dbpath").arg(folder.join("rpm"));
+    command
+}
+
+/// What lets rpm install into a root: the files are moved, as `--root` would need the rights to change the root; and what
+/// they depend on is Debian's here.
+fn moved(root: &Path) -> [String; 4] {
+    ["--nodeps".to_owned(), "--badreloc".to_owned(), "--relocate".to_owned(), format!("/={}", root.display())]
+}
+
 #[tokio::test]
 #[ignore = "needs the package: the stage bundle makes it"]
 async fn the_package_for_fedora_is_installed_runs_and_is_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let (root, database) = (folder.path().join("root"), folder.path().join("rpm"));
-    // Moved, as `--root` would need the rights to change the root; without what it depends on, which is Debian's here.
-    let rpm = |arguments: &[&str]| {
-        let mut command = Command::new("rpm");
-        command.arg("--dbpath").arg(&database);
-        said(command.args(arguments))
-    };
+    let root = folder.path().join("root");
+    let rpm = |arguments: &[&str]| said(rpm(folder.path()).args(arguments));
     let package = package("rpm").display().to_string();
     let needs = rpm(&["--query", "--requires", "--package", &package]);
     assert!(needs.contains("libayatana-appindicator-gtk3") && needs.contains("libwebkit2gtk-4.1"), "{needs}");
-    let to = format!("/={}", root.display());
-    rpm(&["--nodeps", "--relocate", &to, "--badreloc", "--install", &package]);
+    rpm(&moved(&root).iter().map(String::as_str).chain(["--install", &package]).collect::<Vec<_>>());
     let name = format!("dragoman-{}-1.{}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     assert_eq!(rpm(&["--query", "--all"]).trim(), name);
     assert_whole(&root);
@@ -144,20 +151,45 @@ async fn the_package_for_fedora_is_installed_runs_and_is_removed() {
     assert!(!root.join("usr/share/applications/Dragoman.desktop").exists());
 }
 
-/// A small package that would replace ours.
-fn newer_package(folder: &Path) -> PathBuf {
+/// A program that would replace ours.
+fn newer_program(folder: &Path) -> PathBuf {
     let tree = folder.join("tree");
-    std::fs::create_dir_all(tree.join("DEBIAN")).unwrap();
     std::fs::create_dir_all(tree.join("usr/bin")).unwrap();
-    let control =
-        "Package: dragoman\nVersion: 9.9.9\nArchitecture: all\nMaintainer: nobody\nDescription: newer\n";
-    std::fs::write(tree.join("DEBIAN/control"), control).unwrap();
     let program = tree.join("usr/bin/dragoman-desktop");
     std::fs::write(&program, "#!/bin/sh\necho newer\n").unwrap();
     std::fs::set_permissions(program, PermissionsExt::from_mode(0o755)).unwrap();
+    tree
+}
+
+/// The same as a package for Debian.
+fn newer_deb(folder: &Path) -> PathBuf {
+    let tree = newer_program(folder);
+    std::fs::create_dir_all(tree.join("DEBIAN")).unwrap();
+    let control =
+        "Package: dragoman\nVersion: 9.9.9\nArchitecture: all\nMaintainer: nobody\nDescription: newer\n";
+    std::fs::write(tree.join("DEBIAN/control"), control).unwrap();
     let package = folder.join("newer.deb");
     said(Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(tree).arg(&package));
     package
+}
+
+/// The same as a package for Fedora.
+fn newer_rpm(folder: &Path) -> PathBuf {
+    let tree = newer_program(folder);
+    let specification = folder.join("newer.spec");
+    let text = "Name: dragoman\nVersion: 9.9.9\nRelease: 1\nSummary: newer\nLicense: MIT\nBuildArch: noarch\nPrefix: /\n\
+                %description\nnewer\n%files\n/usr/bin/dragoman-desktop\n";
+    std::fs::write(&specification, text).unwrap();
+    let mut build = Command::new("rpmbuild");
+    build
+        .arg("-bb")
+        .arg("--buildroot")
+        .arg(tree)
+        .arg("--define")
+        .arg(format!("_topdir {}", folder.display()));
+    // Nothing is built, and what has been installed stays as it is.
+    said(build.args(["--noclean", "--define", "__spec_install_pre %{nil}"]).arg(specification));
+    folder.join("RPMS/noarch/dragoman-9.9.9-1.noarch.rpm")
 }
 
 /// Answers every request with these bytes.
@@ -178,34 +210,57 @@ async fn serve(bytes: Vec<u8>) -> String {
 
 #[tokio::test]
 #[ignore = "needs the package: the stage bundle makes it"]
-async fn a_newer_package_replaces_the_installed_one_on_a_click() {
-    let root = install(&package("deb"));
-    let (fake, key, folder) = (FakeChatGpt::start(), Key::new(), tempfile::tempdir().unwrap());
-    let newer = newer_package(folder.path());
-    let signature = key.sign(&newer, "9.9.9");
-    let url = serve(std::fs::read(&newer).unwrap()).await;
+async fn a_newer_package_for_debian_replaces_the_installed_one_on_a_click() {
+    let (root, folder) = (install(&package("deb")), tempfile::tempdir().unwrap());
+    let installed = || {
+        let admin = format!("--admindir={}", root.path().join("var/lib/dpkg").display());
+        said(Command::new("dpkg-query").args([&admin, "--show", "--showformat=${Version}", "dragoman"]))
+    };
+    let command = format!("dpkg --root='{}' {}", root.path().display(), FORCE.join(" "));
+    assert_eq!(installed(), env!("CARGO_PKG_VERSION"));
+    let asked = replace_on_a_click(root.path(), folder.path(), &newer_deb(folder.path()), &command).await;
+    assert_eq!(asked, "dpkg -i\n");
+    assert_eq!(installed(), "9.9.9");
+}
+
+#[tokio::test]
+#[ignore = "needs the package: the stage bundle makes it"]
+async fn a_newer_package_for_fedora_replaces_the_installed_one_on_a_click() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    let installed = || said(rpm(folder.path()).args(["--query", "--queryformat=%{version}", "dragoman"]));
+    said(rpm(folder.path()).args(moved(&root)).arg("--install").arg(package("rpm")));
+    let database = folder.path().join("rpm");
+    let command = format!("rpm --dbpath '{}' {}", database.display(), moved(&root).join(" "));
+    assert_eq!(installed(), env!("CARGO_PKG_VERSION"));
+    let asked = replace_on_a_click(&root, folder.path(), &newer_rpm(folder.path()), &command).await;
+    assert_eq!(asked, "rpm -U\n");
+    assert_eq!(installed(), "9.9.9");
+}
+
+/// Starts the installed app, which finds the package, and clicks. `command` is run in the place of the one that the app
+/// runs with the rights of root; answers with the beginning of that.
+async fn replace_on_a_click(root: &Path, folder: &Path, newer: &Path, command: &str) -> String {
+    let (fake, key) = (FakeChatGpt::start(), Key::new());
+    let signature = key.sign(newer, "9.9.9");
+    let url = serve(std::fs::read(newer).unwrap()).await;
     fake.reply(LIST, [updates::listed("9.9.9", &url, &signature)]);
-    // In the place of the one that asks for a password. It says yes, and installs into the root.
-    let (asked, pkexec) = (folder.path().join("asked"), folder.path().join("pkexec"));
-    let script = format!(
-        "#!/bin/sh\necho \"$1 $2\" >'{}'\nshift\nexec dpkg --root='{}' {} \"$@\"\n",
-        asked.display(),
-        root.path().display(),
-        FORCE.join(" ")
-    );
+    // In the place of the one that asks for a password. It says yes.
+    let (asked, pkexec) = (folder.join("asked"), folder.join("pkexec"));
+    let script = format!("#!/bin/sh\necho \"$1 $2\" >'{}'\nshift\nexec {command} \"$@\"\n", asked.display());
     std::fs::write(&pkexec, script).unwrap();
     std::fs::set_permissions(&pkexec, PermissionsExt::from_mode(0o755)).unwrap();
 
-    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let launch = Launch::new()
         .env("PATH", &path)
         .env("DRAGOMAN_ADMIN_LISTEN", "127.0.0.1:0")
         .env("DRAGOMAN_UPDATES_CHECK", "true")
         .env("DRAGOMAN_UPDATES_URL", &format!("{}{LIST}", fake.url()))
         .env("DRAGOMAN_UPDATES_KEY", &key.public());
-    let mut command = launch.prepared(root.path().join("usr/bin/dragoman-desktop"));
+    let mut command = launch.prepared(root.join("usr/bin/dragoman-desktop"));
     command.args(launch.arguments());
-    let mut open = launch.prepared(root.path().join("usr/bin/dragoman"));
+    let mut open = launch.prepared(root.join("usr/bin/dragoman"));
     open.args(["open", "--print"]);
     let token = launch.path().join("dragoman/state/admin-token");
     let app = launch.run(command);
@@ -229,15 +284,9 @@ async fn a_newer_package_replaces_the_installed_one_on_a_click() {
     let licences = licences["text"].as_str().expect("the package brought them");
     assert!(licences.contains("tauri 2.") && licences.contains("Apache License"));
     becomes("found").await;
-    let installed = || {
-        let admin = format!("--admindir={}", root.path().join("var/lib/dpkg").display());
-        said(Command::new("dpkg-query").args([&admin, "--show", "--showformat=${Version}", "dragoman"]))
-    };
-    assert_eq!(installed(), env!("CARGO_PKG_VERSION"));
     assert_eq!(ask("POST", "/admin/update/install").await.status, 204);
     becomes("installed").await;
-    assert_eq!(installed(), "9.9.9");
-    assert_eq!(std::fs::read_to_string(asked).unwrap(), "dpkg -i\n");
-    assert_eq!(said(&mut Command::new(root.path().join("usr/bin/dragoman-desktop"))), "newer\n");
+    assert_eq!(said(&mut Command::new(root.join("usr/bin/dragoman-desktop"))), "newer\n");
     assert_eq!(ask("POST", "/admin/update/install").await.status, 409, "it is done");
+    std::fs::read_to_string(asked).unwrap()
 }
