@@ -12,16 +12,16 @@
  */
 
 /** @param {unknown} value */
-const pretty = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2) ?? '');
+export const pretty = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2) ?? '');
 
 /** The words of a piece as far as they tell pieces apart. @param {string} role @param {string} words */
 const wordsKey = (role, words) => `words ${role} ${words.trim().slice(0, 160)}`;
 
 /** An id as both sides write it: the prefixes differ, the rest does not. @param {unknown} id */
-const plainId = (id) => String(id ?? '').replace(/^(toolu_|call_|fc_)+/, '');
+export const plainId = (id) => String(id ?? '').replace(/^(toolu_|call_|fc_)+/, '');
 
 /** @param {string} text @returns {any} what it says, or nothing if it can't be read */
-function json(text) {
+export function json(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -38,11 +38,11 @@ export const events = (text) =>
     .filter((value) => value !== null);
 
 /** @param {any} content */
-const results = (content) =>
+export const results = (content) =>
   Array.isArray(content) ? content.map((block) => block.text ?? pretty(block)).join('\n') : pretty(content ?? '');
 
 /** @param {string} role @param {string} words @param {string} place @returns {Piece} */
-const said = (role, words, place) => ({
+export const said = (role, words, place) => ({
   key: wordsKey(role, words),
   kind: role === 'system' || role === 'assistant' ? role : 'user',
   title: '',
@@ -51,7 +51,7 @@ const said = (role, words, place) => ({
 });
 
 /** @param {any} tool @param {string} place @returns {Piece} */
-const offered = (tool, place) => ({ key: `tool ${tool.name ?? tool.type}`, kind: 'tool', title: tool.name ?? tool.type, body: pretty(tool), place });
+export const offered = (tool, place) => ({ key: `tool ${tool.name ?? tool.type}`, kind: 'tool', title: tool.name ?? tool.type, body: pretty(tool), place });
 
 // === the client's side ===
 

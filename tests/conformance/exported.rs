@@ -32,6 +32,80 @@ pub(crate) fn a_case_that_was_changed_fails() -> Result<(), String> {
     holds(failed.is_err_and(|why| why.contains("- ") && why.contains("Done.")), "it passed all the same")
 }
 
+/// Chats and Responses are cases too, with what Dragoman remembers for them between two requests.
+pub(crate) fn recorded_requests_of_openais_clients_pass_as_cases() -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let (_dragoman, [chat, responses]) = runtime.block_on(record_openai())?;
+    for (directory, path) in [(chat, "/v1/chat/completions"), (responses, "/v1/responses")] {
+        let case = Case::read(&directory)?;
+        let paths: Vec<&str> = case.steps.iter().map(|step| step.path.as_str()).collect();
+        holds(paths == [path; 2], &format!("not two steps for {path}: {paths:?}"))?;
+        run::run(&case, false)?;
+    }
+    Ok(())
+}
+
+async fn record_openai() -> Result<(Dragoman, [PathBuf; 2]), String> {
+    let fake = FakeChatGpt::start();
+    fake.script([
+        Rule::any("call").times(2).when_user_speaks().think("Look.").tool("look", json!({ "at": "wörld" })),
+        Rule::any("end").times(2).when_output("seen").text("Done."),
+    ]);
+    let dragoman = Launch::beside(&fake).admin("127.0.0.1:0").start().await;
+    let put = dragoman.admin("PUT", "/admin/recording").json(&json!({ "on": true })).send().await;
+    holds(put.status == 200, "recording could not be switched on")?;
+    catalog(&dragoman).await?;
+
+    let ask = async |path: &str, body: &Value| {
+        let call = dragoman.call("POST", path).without("anthropic-version").json(body);
+        let answer = call.header("user-agent", "OpenAI/Python 3.57.0").send().await;
+        holds(answer.status == 200, &answer.text())?;
+        Ok::<_, String>(answer)
+    };
+    let export = async |answer: support::http::Whole| {
+        let id = answer.headers.value("request-id").unwrap_or_default().to_owned();
+        let exported = dragoman.admin("POST", &format!("/admin/activity/{id}/case")).send().await;
+        holds(exported.status == 200, &exported.text())?;
+        Ok::<_, String>(PathBuf::from(exported.json()["directory"].as_str().unwrap_or_default()))
+    };
+
+    let function = json!({ "name": "look", "parameters": { "type": "object", "properties": {} } });
+    let mut chat = json!({
+        "model": "gpt-6.1-sol", "stream": true, "messages": [{ "role": "user", "content": "look" }],
+        "tools": [{ "type": "function", "function": function }],
+    });
+    let answer = ask("/v1/chat/completions", &chat).await?.text();
+    let call_id =
+        answer.split_once(r#""tool_calls":[{"index":0,"id":""#).and_then(|(_, rest)| rest.split('"').next());
+    let call_id = call_id.ok_or("the chat was answered without a call")?;
+    let called = json!({ "id": call_id, "type": "function",
+        "function": { "name": "look", "arguments": "{\"at\":\"wörld\"}" } });
+    if let Some(messages) = chat["messages"].as_array_mut() {
+        messages.push(json!({ "role": "assistant", "content": null, "tool_calls": [called] }));
+        messages.push(json!({ "role": "tool", "tool_call_id": call_id, "content": "seen" }));
+    }
+    chat["stream"] = false.into();
+    let chat = export(ask("/v1/chat/completions", &chat).await?).await?;
+
+    let mut function = function;
+    function["type"] = "function".into();
+    let first =
+        ask("/v1/responses", &json!({ "model": "gpt-6.1-sol", "input": "look there", "tools": [function] }))
+            .await?;
+    let first = first.json();
+    let output = first["output"].as_array().cloned().unwrap_or_default();
+    let call = output.iter().find(|item| item["type"] == "function_call").cloned().unwrap_or_default();
+    let second = json!({
+        "model": "gpt-6.1-sol", "tools": [function], "previous_response_id": first["id"], "stream": true,
+        "input": [{ "type": "function_call_output", "call_id": call["call_id"], "output": "seen" }],
+    });
+    let responses = export(ask("/v1/responses", &second).await?).await?;
+    Ok((dragoman, [chat, responses]))
+}
+
 /// The directory of an exported conversation, and the program whose home it is in.
 fn exported() -> Result<(Dragoman, PathBuf), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -3,12 +3,13 @@
 //!
 //! | name (digits may follow) | stands for |
 //! |---|---|
-//! | `msg_id`, `request_id` | `msg_…`, `req_…` |
+//! | `msg_id`, `chat_id`, `request_id` | `msg_…`, `chatcmpl-…`, `req_…` |
 //! | `session`, `thread` | a uuid; `session` is the client's own |
 //! | `estimate` | a number above zero |
 //! | `signature` | an envelope of ours, `dragoman1~…` |
 //! | `short_name` | at most 64 of `[A-Za-z0-9_-]` |
 //! | `local_time` | any words |
+//! | `unix` | a unix time since 2020 |
 //! | `path` | a path |
 //! | `now+90` | the unix time 90 s after the case began (also in requests and events) |
 //! | `~90` | a number of seconds between 80 and 90 |
@@ -99,6 +100,8 @@ impl Bindings {
         let shape = name.trim_start_matches('_').trim_end_matches(|c: char| c.is_ascii_digit());
         let length = match shape {
             "msg_id" => text.starts_with("msg_").then(|| run(word))?,
+            "chat_id" => text.starts_with("chatcmpl-").then(|| run(word))?,
+            "unix" => Some(run(|c| c.is_ascii_digit())).filter(|n| *n == 10 && text > "1577836800")?,
             "request_id" => text.starts_with("req_").then(|| run(word))?,
             "session" | "thread" => Some(run(|c| c.is_ascii_hexdigit() || c == '-')).filter(|n| *n == 36)?,
             "estimate" => Some(run(|c| c.is_ascii_digit())).filter(|n| !text[..*n].starts_with('0'))?,
@@ -114,8 +117,8 @@ impl Bindings {
         if value.is_empty() || name.starts_with('_') {
             return (!value.is_empty()).then_some(value.len());
         }
-        let free =
-            matches!(shape, "estimate" | "local_time") || !self.values.values().any(|other| other == value);
+        let free = matches!(shape, "estimate" | "local_time" | "unix")
+            || !self.values.values().any(|other| other == value);
         free.then(|| {
             self.values.insert(name.to_owned(), value.to_owned());
             value.len()

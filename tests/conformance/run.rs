@@ -155,19 +155,28 @@ impl<'a> Runner<'a> {
         if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
     }
 
-    /// The client's request, with the headers that Claude Code sends.
+    /// The client's request, with the headers that Claude Code sends, or OpenAI's SDK where that API is asked.
     fn call(&self, step: &Step) -> Result<Call, String> {
-        let mut headers = BTreeMap::from([
-            ("accept", "application/json"),
-            ("user-agent", "claude-cli/2.1.329 (external, sdk-cli)"),
-            ("x-app", "cli"),
-            ("anthropic-beta", "claude-code-20250219,interleaved-thinking-2025-05-14,effort-2025-11-24"),
-            ("anthropic-dangerous-direct-browser-access", "true"),
-        ]);
+        let is_openai = ["/chat/completions", "/responses"].iter().any(|path| step.path.contains(path));
+        let mut headers = if is_openai {
+            BTreeMap::from([
+                ("accept", "application/json"),
+                ("user-agent", "OpenAI/Python 2.9.0"),
+                ("anthropic-version", ""),
+            ])
+        } else {
+            BTreeMap::from([
+                ("accept", "application/json"),
+                ("user-agent", "claude-cli/2.1.329 (external, sdk-cli)"),
+                ("x-app", "cli"),
+                ("anthropic-beta", "claude-code-20250219,interleaved-thinking-2025-05-14,effort-2025-11-24"),
+                ("anthropic-dangerous-direct-browser-access", "true"),
+            ])
+        };
         if step.client.is_some() {
             headers.insert("content-type", "application/json");
         }
-        if !self.case.session.is_empty() {
+        if !self.case.session.is_empty() && !is_openai {
             headers.insert("x-claude-code-session-id", &self.case.session);
         }
         for (name, value) in self.case.headers.iter().chain(&step.headers) {
@@ -297,7 +306,7 @@ impl<'a> Runner<'a> {
 
     /// Compares the fidelity notes. They come by way of stderr, where a request's last line follows them.
     async fn noted(&mut self, step: &Step, got: &[Got]) -> Result<(), String> {
-        let asks_a_model = step.path.contains("/messages") && !step.path.contains("count_tokens");
+        let asks_a_model = step.method == "POST" && !step.path.contains("count_tokens");
         for got in got.iter().filter(|_| asks_a_model) {
             let id = got.headers.value("request-id").ok_or("the answer has no request-id header")?;
             let last = |line: &str| {

@@ -12,7 +12,7 @@ const END: &str = "<!-- The table ends. -->\n";
 
 /// The specification's rows, in its order.
 fn all_ids() -> impl Iterator<Item = String> {
-    [('M', 24), ('R', 75), ('S', 68)]
+    [('M', 24), ('R', 75), ('S', 68), ('O', 12)]
         .into_iter()
         .flat_map(|(table, rows)| (1..=rows).map(move |row| format!("{table}{row:02}")))
 }

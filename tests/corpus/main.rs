@@ -43,6 +43,16 @@ fn grown_requests_are_accepted_and_lose_nothing() {
     replay("grown", checks::grown);
 }
 
+#[test]
+fn accepted_chats_become_valid_requests() {
+    replay("chat", checks::chat);
+}
+
+#[test]
+fn accepted_responses_requests_become_the_backends() {
+    replay("responses", checks::responses);
+}
+
 /// The files of all golden cases whose name ends so.
 fn golden(end: &str, check: impl Fn(&[u8])) {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
@@ -63,7 +73,11 @@ fn golden(end: &str, check: impl Fn(&[u8])) {
 
 #[test]
 fn the_requests_of_golden_cases_hold_for_every_check() {
-    golden("request.json", checks::request);
+    golden("request.json", |body| {
+        checks::request(body);
+        checks::chat(body);
+        checks::responses(body);
+    });
 }
 
 #[test]

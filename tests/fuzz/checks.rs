@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 
 #[path = "../support/fake/body.rs"]
 mod body;
+#[path = "openai.rs"]
+mod openai;
 #[path = "requests.rs"]
 mod requests;
 
@@ -57,6 +59,16 @@ pub(crate) fn request(data: &[u8]) {
             judge(&body.0, dialect, text);
         }
     }
+}
+
+/// See [`openai::chat`].
+pub(crate) fn chat(data: &[u8]) {
+    openai::chat(data);
+}
+
+/// See [`openai::responses`].
+pub(crate) fn responses(data: &[u8]) {
+    openai::responses(data);
 }
 
 /// A grown request is read; it is translated unless it asks for something that may be refused, and refused in words
@@ -193,6 +205,7 @@ pub(crate) fn event(data: &[u8]) {
         search: SearchRules::default(),
         estimate: 1,
     };
+    openai::events(text, &answer);
     let mut machine = ResponsesToMessages::new(answer.clone());
     let mut folding = ResponsesToMessages::new(answer);
     let (mut sink, mut fold) = (SseSink::default(), MessageSink::default());

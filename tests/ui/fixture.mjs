@@ -208,7 +208,10 @@ const exchanges = () => [
 ];
 
 const sse = (...values) => values.map((value) => `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`).join('');
-const recorded = (number) => ({
+/** As the client of each API tells the same conversation. */
+const recorded = (number) => ({ ...messages(number), ...(number === 2 ? chat() : {}), ...(number === 3 ? responses(messages(number)) : {}) });
+const messages = (number) => ({
+  door: 'messages',
   obstacle: number === 1 ? null : 'this request has no whole answer, and a failure of the backend is not recorded',
   request: JSON.stringify({
     model: 'claude-opus-5-5',
@@ -260,6 +263,24 @@ const recorded = (number) => ({
     { type: 'message_stop' },
   ),
 });
+
+const chunk = (delta, finish_reason = null) => `data: ${JSON.stringify({ object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+const chat = () => ({
+  door: 'chat',
+  request: JSON.stringify({
+    model: 'gpt-6.1-sol',
+    stream: true,
+    messages: [
+      { role: 'system', content: 'You are Claude Code, a command line tool that helps with software.' },
+      { role: 'user', content: [{ type: 'text', text: 'Which files are here?' }] },
+      { role: 'assistant', content: 'I will look.', tool_calls: [{ id: 'call_01', type: 'function', function: { name: 'Bash', arguments: '{"command":"ls -la"}' } }] },
+      { role: 'tool', tool_call_id: 'call_01', content: 'README.md\nsrc\nCargo.toml' },
+    ],
+    tools: [{ type: 'function', function: { name: 'Bash', description: 'Runs a command.', parameters: { type: 'object' } } }],
+  }),
+  answer: `${chunk({ role: 'assistant', content: '' })}${chunk({ reasoning_content: 'A list is enough.' })}${chunk({ content: 'There are ' })}${chunk({ content: 'three files.' })}${chunk({}, 'stop')}data: [DONE]\n\n`,
+});
+const responses = ({ upstream: [{ request, events }] }) => ({ door: 'responses', request, answer: events });
 
 const logLine = (number) => ({
   number,
@@ -358,7 +379,7 @@ export async function serve(name = 'used') {
       return;
     }
     const rule = url.pathname.match(/^\/admin\/models\/rules\/(.+)$/);
-    const oneRecording = url.pathname.match(/^\/admin\/activity\/req_(100[15])\/recording$/);
+    const oneRecording = url.pathname.match(/^\/admin\/activity\/req_(100[1235])\/recording$/);
     const oneExchange = url.pathname.match(/^\/admin\/activity\/([^/]+)$/);
     const setKey = url.pathname.match(/^\/admin\/settings\/(.+)$/);
     const answer = (status, value) => {

@@ -503,6 +503,24 @@ async function activity() {
     const wrong = [...(await findings(page)), ...(await page.evaluate(overflow))];
     assert(wrong.length === 0, wrong.join('\n'));
   });
+  await check('the sides of OpenAI’s two APIs are read, too', async () => {
+    const pairs = (id) => page.locator(`#${id} .pair:not([aria-hidden])`).evaluateAll((all) => all.map((pair) => [...pair.querySelectorAll('.block')].map((block) => block.querySelector('summary')?.textContent.trim() ?? '')));
+    const both = (kind) => [kind, kind];
+    for (const [id, end] of [['req_1002', ['end', 'end response.completed']], ['req_1003', both('end response.completed')]]) {
+      await open(page, address, `activity/${id}`);
+      await page.locator('#request-sides .pair').nth(3).waitFor();
+      const request = [both('parameters'), both('system'), both('user'), both('assistant'), both('tool call Bash'), both('tool result'), both('tool Bash')];
+      assert(JSON.stringify(await pairs('request-sides')) === JSON.stringify(request), JSON.stringify(await pairs('request-sides')));
+      const answer = [both('thinking'), both('assistant'), end];
+      assert(JSON.stringify(await pairs('answer-sides')) === JSON.stringify(answer), JSON.stringify(await pairs('answer-sides')));
+      const words = await page.locator('#answer-sides pre').allTextContents();
+      assert(words.filter((text) => text === 'There are three files.').length === 2, words.join('\n'));
+      assert(words.filter((text) => text === 'A list is enough.').length === 2, words.join('\n'));
+      await page.locator('#client-events pre').waitFor({ state: 'attached' });
+    }
+    await open(page, address, 'activity/req_1001');
+    await page.locator('#request-sides .pair').nth(3).waitFor();
+  });
   await check('a recorded request is exported, and one that can’t be says why', async () => {
     await page.locator('#export').press('Enter');
     await page.locator('#exported', { hasText: '/cases/X-req_1001' }).waitFor();

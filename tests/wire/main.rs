@@ -7,6 +7,7 @@ mod bad_input;
 mod identity;
 mod life;
 mod models;
+mod openai;
 mod refusals;
 mod relay;
 mod secrets;

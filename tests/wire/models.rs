@@ -164,6 +164,12 @@ async fn a_name_with_a_backend_is_answered_by_an_account_of_it() {
         assert_eq!(house.sent(&asked(model, json!("hi")), &[]).await[0], "gpt-5.5");
         let (path, shown) = who(&house.fake.turns().pop().unwrap());
         assert_eq!((path == "/v1/responses", shown == key), (api, api), "{model}: {path}");
+        // What comes in OpenAI's own API goes the same way.
+        let body = json!({ "model": model, "input": "hi" });
+        let answer = house.dragoman.call("POST", "/v1/responses").json(&body).send().await;
+        assert_eq!((answer.status, &answer.json()["model"]), (200, &json!(model)));
+        let (path, shown) = who(&house.fake.turns().pop().unwrap());
+        assert_eq!((path == "/v1/responses", shown == key), (api, api), "{model}: {path}");
     }
 }
 

@@ -1,5 +1,6 @@
 // The two sides of a recorded request beside each other, with what was changed between them.
 
+import { chatAnswer, chatRequest, responsesAnswer, responsesRequest } from '../align-openai.js';
 import { align, backendAnswer, backendRequest, clientAnswer, clientRequest } from '../align.js';
 import { text } from '../strings.js';
 import { html, useMemo, useState } from '../vendor/ui.js';
@@ -17,13 +18,21 @@ const LONGEST = 20_000;
 /** What is long and seldom looked at is folded. */
 const FOLDED = ['tool', 'system'];
 
+/** How to read what a client sent and got. @type {Record<Recorded['door'], [request: (text: string) => Piece[], answer: (text: string) => Piece[]]>} */
+const DOORS = {
+  messages: [clientRequest, clientAnswer],
+  responses: [responsesRequest, responsesAnswer],
+  chat: [chatRequest, chatAnswer],
+};
+
 /** @param {{ recorded: Recorded, notes: Note[] }} props */
 export function Sides({ recorded, notes }) {
-  const { request, upstream, answer } = recorded;
+  const { door, request, upstream, answer } = recorded;
+  const [asked, answered] = DOORS[door];
   const [number, setNumber] = useState(upstream.length - 1);
   const sent = upstream[number]?.request ?? '';
-  const requests = useMemo(() => align(clientRequest(request), backendRequest(sent), notes), [request, sent, notes]);
-  const answers = useMemo(() => align(clientAnswer(answer), upstream.flatMap(({ events }) => backendAnswer(events)), []), [answer, upstream]);
+  const requests = useMemo(() => align(asked(request), backendRequest(sent), notes), [door, request, sent, notes]);
+  const answers = useMemo(() => align(answered(answer), upstream.flatMap(({ events }) => backendAnswer(events)), []), [door, answer, upstream]);
   return html`
     <${Side} title=${words.request} pairs=${requests} id="request-sides" end=${upstream.length > 1 &&
     html`<${Select} id="which-request" label=${words.which} value=${String(number)} onPick=${(/** @type {string} */ value) => setNumber(Number(value))}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use dragoman_protocol::layout::laid_out;
 use dragoman_protocol::route::Dialect;
-use dragoman_proxy::Recording;
+use dragoman_proxy::{Door, Recording};
 use dragoman_upstream::{Catalog, Model};
 use serde_json::json;
 use toml::{Table, Value};
@@ -132,10 +132,11 @@ pub(crate) fn of(told: &[Told], around: Around<'_>) -> Result<Case, NotACase> {
     ]);
     let mut files = BTreeMap::new();
     let mut signatures = Signatures::default();
-    let several = steps.len() > 1;
+    // A step of another API than the usual one has its path told.
+    let several = steps.len() > 1 || last.recording.door != Door::Messages;
     let mut listed = Vec::new();
     for (number, step) in steps.iter().enumerate() {
-        let prefix = if several { format!("{}.", number + 1) } else { String::new() };
+        let prefix = if steps.len() > 1 { format!("{}.", number + 1) } else { String::new() };
         let written = step_files(step, &prefix, &mut signatures, &mut files);
         if several {
             listed.push(Value::Table(written));
@@ -178,6 +179,9 @@ fn step_files(
 ) -> Table {
     let Told { exchange, recording, .. } = step;
     let mut entry = Table::from_iter([("headers".to_owned(), Value::Table(headers(step)))]);
+    if recording.door != Door::Messages {
+        entry.insert("path".to_owned(), recording.door.path().into());
+    }
     let mut add = |key: &str, name: &str, is_list: bool, text: String| {
         let name = format!("{prefix}{name}");
         let value = Value::String(name.clone());
@@ -190,10 +194,14 @@ fn step_files(
         add("upstream", "upstream.json", true, lay(&said.request));
         add("events", "events.sse", false, said.events.clone());
     }
-    let streams = recording.answer.starts_with("event:");
+    let streams = !recording.answer.starts_with('{');
     let answer = if streams { recording.answer.clone() } else { lay(&recording.answer) };
-    let answer = signatures.named(&answer);
-    add("answer", if streams { "answer.sse" } else { "answer.json" }, false, anew(&answer));
+    let answer = match recording.door {
+        Door::Messages => anew(&signatures.named(&answer)),
+        Door::Chat => chat_anew(&answer),
+        Door::Responses => answer,
+    };
+    add("answer", if streams { "answer.sse" } else { "answer.json" }, false, answer);
     if !exchange.notes.is_empty() {
         let notes = serde_json::to_string(&exchange.notes).unwrap_or_default();
         add("notes", "notes.json", false, lay(&notes));
@@ -214,6 +222,23 @@ fn anew(answer: &str) -> String {
         return between(&answer, "\"id\": \"", id, "{{_msg_id}}");
     }
     between(&answer, "\"usage\":{\"input_tokens\":", |c| c.is_ascii_digit(), "{{_estimate}}")
+}
+
+/// The same of a chat: its id and its time, which every chunk tells.
+fn chat_anew(answer: &str) -> String {
+    let answer = every(answer, "chatcmpl-", |c| c.is_ascii_hexdigit(), "{{_chat_id}}");
+    let answer = every(&answer, "\"created\":", |c| c.is_ascii_digit(), "\"created\":{{_unix}}");
+    every(&answer, "\"created\": ", |c| c.is_ascii_digit(), "\"created\": {{_unix}}")
+}
+
+/// Puts something in the place of each run of such characters, together with what stands before it.
+fn every(text: &str, before: &str, more: fn(char) -> bool, put: &str) -> String {
+    let mut pieces = text.split(before);
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |text, piece| match piece.trim_start_matches(more) {
+        rest if rest.len() == piece.len() => text + before + piece,
+        rest => text + put + rest,
+    })
 }
 
 /// The signatures of the reasoning: each is another one in a replay, and comes back with the next request.
@@ -248,10 +273,15 @@ impl Signatures {
 fn headers(step: &Told) -> Table {
     let value = |name: &str| header(step, name).unwrap_or_default();
     let session = "x-claude-code-session-id";
+    let usual: &[&str] = match step.recording.door {
+        Door::Messages => &["user-agent", "anthropic-beta"],
+        Door::Responses | Door::Chat => &["user-agent"],
+    };
     let mut all = Table::from_iter(
-        ["user-agent", "anthropic-beta"].map(|name| (name.to_owned(), Value::String(value(name).to_owned()))),
+        usual.iter().map(|name| ((*name).to_owned(), Value::String(value(name).to_owned()))),
     );
-    for name in [session, "x-claude-code-agent-id"] {
+    let telling = ["x-claude-code-agent-id", "originator", "session-id", "thread-id", "x-codex-window-id"];
+    for name in std::iter::once(session).chain(telling) {
         if let Some(value) = header(step, name) {
             all.insert(name.to_owned(), Value::String(value.to_owned()));
         }

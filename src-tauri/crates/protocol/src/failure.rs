@@ -1,7 +1,9 @@
 //! What can go wrong with a request, as one closed enum, and how each case is told to a client.
 //!
-//! Machines read [`Failure`]; people read what [`Failure::to_anthropic`] makes of it. No other file renders an error
-//! for a client. Not here: how an upstream answer becomes a `Failure` (`openai/error.rs`), retrying (upstream crate).
+//! Machines read [`Failure`]; people read what [`Failure::to_anthropic`] and [`Failure::to_openai`] make of it. Nothing
+//! else renders an error for a client. Not here: how an upstream answer becomes a `Failure` (`openai/error.rs`), retrying (upstream crate).
+
+mod openai;
 
 use std::time::Duration;
 
@@ -197,9 +199,7 @@ pub enum Failure {
         tool: String,
     },
     /// The answer breaks the schema that the client gave for it.
-    #[error(
-        "the model's answer does not have the form that output_config.format asks for ({why}); please try again"
-    )]
+    #[error("the model's answer does not have the form that the request asks for ({why}); please try again")]
     BrokenFormat {
         /// Where and how; nothing of the answer.
         why: String,
@@ -375,6 +375,11 @@ impl Failure {
     /// The whole HTTP answer in Anthropic's shape, for a failure before the status line went out.
     pub fn to_anthropic(&self, now: &Now, request_id: &str) -> Rendered {
         let (status, _) = self.anthropic_kind();
+        Rendered { status, headers: self.headers(now), body: self.envelope(now, Some(request_id)) }
+    }
+
+    /// The headers beside an error's status.
+    fn headers(&self, now: &Now) -> Vec<(&'static str, String)> {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         let mut final_answer = || headers.push(("x-should-retry", "false".to_owned()));
         match self {
@@ -410,7 +415,7 @@ impl Failure {
             Self::Method { allow, .. } => headers.push(("allow", (*allow).to_owned())),
             _ => {}
         }
-        Rendered { status, headers, body: self.envelope(now, Some(request_id)) }
+        headers
     }
 
     /// The data of an `event: error`, for a failure after the status line went out.

@@ -160,7 +160,17 @@ pub fn encode(out: &mut Vec<u8>, event: &str, data: &impl Serialize) {
     let start = out.len();
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(event.as_bytes());
-    out.extend_from_slice(b"\ndata: ");
+    out.push(b'\n');
+    data_line(out, start, data);
+}
+
+/// The same without a name, as chats have it.
+pub fn encode_data(out: &mut Vec<u8>, data: &impl Serialize) {
+    data_line(out, out.len(), data);
+}
+
+fn data_line(out: &mut Vec<u8>, start: usize, data: &impl Serialize) {
+    out.extend_from_slice(b"data: ");
     // Writing to a Vec cannot fail, and our own types have string keys only; a failure would be a bug of ours, and
     // half an event must not go out.
     if serde_json::to_writer(&mut *out, data).is_err() {

@@ -19,6 +19,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::Proxy;
+use crate::door::Door;
 use crate::error::{failure_response, request_id, set_request_id};
 use crate::messages::{read_body, text_of};
 
@@ -52,7 +53,7 @@ pub(crate) async fn count_tokens(State(proxy): State<Proxy>, request: Request) -
             set_request_id(&mut response, &id);
             response
         }
-        Err(failure) => failure_response(&failure, &id),
+        Err(failure) => failure_response(&failure, &id, Door::Messages),
     }
 }
 

@@ -7,6 +7,7 @@ use axum::response::Response;
 use dragoman_protocol::failure::Failure;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::door::{Door, set};
 use crate::now::now;
 
 /// Why the proxy can't listen.
@@ -42,8 +43,8 @@ pub(crate) fn request_id() -> String {
 }
 
 /// The answer for a failure before the status line went out.
-pub(crate) fn failure_response(failure: &Failure, request_id: &str) -> Response {
-    let rendered = failure.to_anthropic(&now(), request_id);
+pub(crate) fn failure_response(failure: &Failure, request_id: &str, door: Door) -> Response {
+    let rendered = door.render(failure, &now(), request_id);
     tracing::info!(
         status = rendered.status,
         request_id,
@@ -62,9 +63,9 @@ pub(crate) fn failure_response(failure: &Failure, request_id: &str) -> Response 
     response
 }
 
-/// Every answer carries the id: Claude Code shows it beside an error.
+/// Every answer carries the id: Claude Code shows it beside an error, and OpenAI's SDKs look for it by another name.
 pub(crate) fn set_request_id(response: &mut Response, request_id: &str) {
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert(HeaderName::from_static("request-id"), value);
+    for name in ["request-id", "x-request-id"] {
+        set(response.headers_mut(), name, request_id);
     }
 }

@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::{HeaderMap, Method};
 
 use crate::Proxy;
+use crate::door::Door;
 use crate::error::{failure_response, request_id};
 
 /// Refuses requests whose `Host` or `Origin` is not ours (DECISIONS 32).
@@ -21,13 +22,15 @@ pub(crate) async fn host(State(proxy): State<Proxy>, request: Request, next: Nex
     let named = text(request.headers(), HOST.as_str())
         .or_else(|| request.uri().authority().map(|authority| authority.as_str().to_owned()))
         .unwrap_or_default();
+    let door = Door::of(request.uri().path(), request.headers());
+    let foreign = |host| failure_response(&Failure::ForeignHost { host }, &request_id(), door);
     if !is_ours(&named, &config.allowed_hosts) {
-        return failure_response(&Failure::ForeignHost { host: named }, &request_id());
+        return foreign(named);
     }
     if let Some(origin) = text(request.headers(), ORIGIN.as_str()) {
         let of_origin = origin.split_once("://").map_or("", |(_, rest)| rest);
         if !is_ours(of_origin, &config.allowed_hosts) {
-            return failure_response(&Failure::ForeignHost { host: origin }, &request_id());
+            return foreign(origin);
         }
     }
     next.run(request).await
@@ -46,13 +49,15 @@ pub(crate) async fn token(State(proxy): State<Proxy>, request: Request, next: Ne
     if shown.into_iter().flatten().any(|token| config.token.matches(token)) {
         next.run(request).await
     } else {
-        failure_response(&Failure::Unauthorized, &request_id())
+        let door = Door::of(request.uri().path(), request.headers());
+        failure_response(&Failure::Unauthorized, &request_id(), door)
     }
 }
 
 /// Nothing lives here.
 pub(crate) async fn no_such_path(request: Request) -> Response {
-    failure_response(&Failure::NoSuchPath { path: request.uri().path().to_owned() }, &request_id())
+    let door = Door::of(request.uri().path(), request.headers());
+    failure_response(&Failure::NoSuchPath { path: request.uri().path().to_owned() }, &request_id(), door)
 }
 
 /// Something lives here, but it answers another method.
@@ -60,10 +65,11 @@ pub(crate) async fn method_not_allowed(method: Method, request: Request) -> Resp
     let path = request.uri().path().to_owned();
     let allow = match path.as_str() {
         "/" => "HEAD",
-        path if path.contains("/messages") => "POST",
+        path if ["/messages", "/responses", "/completions"].iter().any(|part| path.contains(part)) => "POST",
         _ => "GET",
     };
-    failure_response(&Failure::Method { method: method.to_string(), path, allow }, &request_id())
+    let door = Door::of(&path, request.headers());
+    failure_response(&Failure::Method { method: method.to_string(), path, allow }, &request_id(), door)
 }
 
 /// The last net: a bug of ours must not take the connection, let alone the process, with it.
@@ -75,7 +81,8 @@ pub(crate) fn panicked(cause: Box<dyn Any + Send>) -> Response {
         .unwrap_or_default();
     tracing::error!(words, "a handler panicked");
     let message = "Dragoman hit a bug in itself; the log file has the details".to_owned();
-    failure_response(&Failure::Internal { message }, &request_id())
+    // Which request it was is not known here; clients of either kind find the message in this form.
+    failure_response(&Failure::Internal { message }, &request_id(), Door::Messages)
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -1,15 +1,18 @@
-//! The client-facing HTTP API: Claude Code's Messages API, answered by a model backend.
+//! The client-facing HTTP API: Claude Code's Messages API and two of OpenAI's, answered by a model backend.
 //!
-//! Input: HTTP requests on loopback. Output: Messages answers, streamed as they come. Invariants: nothing is forwarded
+//! Input: HTTP requests on loopback. Output: answers in the client's own API, streamed as they come. Invariants: nothing is forwarded
 //! before token and host are checked; time and IO meet the translating machine in [`relay`] only; dropping an answer
 //! closes its upstream connection. Not here: settings files, accounts, how the backend is called (upstream).
 
 mod activity;
+mod chat;
 mod config;
 mod count;
+mod door;
 mod error;
 mod extra;
 mod guard;
+mod kept;
 mod messages;
 mod models;
 mod now;
@@ -19,10 +22,13 @@ mod quota;
 mod record;
 mod relay;
 mod reminders;
+mod responses;
 mod routes;
 mod search;
 mod server;
+mod shelf;
 mod threads;
+mod voice;
 
 use std::sync::Arc;
 
@@ -34,6 +40,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use activity::{Activity, Finished, Ongoing, Witness};
 pub use config::{ClientToken, Config};
+pub use door::Door;
 pub use error::Error;
 pub use extra::ExtraTool;
 pub use guard::is_ours;
@@ -59,6 +66,7 @@ struct Inner {
     config: watch::Receiver<Arc<Config>>,
     threads: threads::Threads,
     originals: originals::Remembered,
+    kept: kept::Kept,
     counting: count::Counting,
     activity: activity::Ledger,
     recorder: Recorder,
@@ -73,6 +81,7 @@ impl Proxy {
                 config,
                 threads: threads::Threads::default(),
                 originals: originals::Remembered::default(),
+                kept: kept::Kept::default(),
                 counting: count::Counting::default(),
                 activity: activity::Ledger::new(witness),
                 recorder: Recorder::default(),
@@ -95,7 +104,10 @@ impl Proxy {
         let api = Router::new()
             .route("/messages", post(messages::messages))
             .route("/messages/count_tokens", post(count::count_tokens))
+            .route("/responses", post(responses::responses))
+            .route("/chat/completions", post(chat::chat))
             .route("/models", get(models::models))
+            .route("/models/{id}", get(models::model))
             .route_layer(axum::middleware::from_fn_with_state(self.clone(), guard::token));
         let usage = Router::new()
             .route("/api/oauth/usage", get(quota::usage))

@@ -8,14 +8,16 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use dragoman_protocol::anthropic::block::Block;
+use dragoman_protocol::anthropic::event::{MessageSink, SseSink};
 use dragoman_protocol::anthropic::request::{Content, MessagesRequest, Role};
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::request as responses;
 use dragoman_protocol::route::{Pool, Route};
 use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
-    Answer, Checksum, Context, Originals, SearchRules, Searched, StaleReasoning, ToolOrder, Translated,
-    messages_to_responses, search_function,
+    Answer, ChatAnswer, ChatForm, ChatStream, Checksum, Context, Notes, Originals, ResponsesToMessages,
+    SearchRules, Searched, StaleReasoning, ToolOrder, Translated, messages_to_responses, notes_in_chat,
+    search_function,
 };
 use dragoman_upstream::{Attempt, Lane, Turn};
 use http::HeaderMap;
@@ -24,39 +26,102 @@ use uuid::Uuid;
 
 use crate::Proxy;
 use crate::activity::{Asked, Entry};
-use crate::error::{failure_response, request_id, set_request_id};
+use crate::door::Door;
+use crate::error::request_id;
 use crate::extra::{self, ExtraTool};
 use crate::now::now;
-use crate::quota::{self, AnsweredBy};
 use crate::record::{self, Tape};
 use crate::relay;
 use crate::routes::{Facts, Routed};
 use crate::search::Searches;
 use crate::threads::Ids;
+use crate::voice::{Spoken, Voice};
 
 /// The endpoint.
 pub(crate) async fn messages(State(proxy): State<Proxy>, request: Request) -> Response {
     let id = request_id();
-    match answer(&proxy, request, &id).await {
-        Ok(mut response) => {
-            set_request_id(&mut response, &id);
-            // Whose answer it is, is not known if the status line goes out before there is one.
-            if let Some(AnsweredBy(account)) = response.extensions_mut().remove() {
-                let limits = proxy.inner.client.limits_of(&account);
-                quota::tell(&limits, now().unix, response.headers_mut());
-            }
-            response
-        }
-        Err(failure) => failure_response(&failure, &id),
-    }
+    let answer = answer(&proxy, request, &id).await;
+    Door::Messages.finish(answer, &proxy.inner.client, &id)
 }
 
 async fn answer(proxy: &Proxy, request: Request, id: &str) -> Result<Response, Failure> {
     let config = proxy.config();
     let headers = request.headers().clone();
     let body = read_body(request, config.body_limit).await?;
-    let exchange = Exchange::prepare(proxy, &config, &headers, body, id).await?;
-    if exchange.streams { relay::stream(exchange).await } else { relay::fold(exchange).await }
+    Exchange::prepare(proxy, &config, Incoming::messages(&headers, body, id)).await?.answer().await
+}
+
+/// A Messages request on its way in, whoever wrote it.
+pub(crate) struct Incoming<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    /// What the client sent.
+    pub(crate) shown: Bytes,
+    /// The Messages request.
+    pub(crate) body: Bytes,
+    pub(crate) id: &'a str,
+    /// What becomes of the answer.
+    pub(crate) form: AnswerForm,
+    /// How wordy the client wants it.
+    pub(crate) verbosity: Option<&'static str>,
+    /// What was lost on the way to a Messages request.
+    pub(crate) notes: Notes,
+}
+
+impl<'a> Incoming<'a> {
+    /// A request that a client wrote itself.
+    pub(crate) fn messages(headers: &'a HeaderMap, body: Bytes, id: &'a str) -> Self {
+        Self {
+            headers,
+            shown: body.clone(),
+            body,
+            id,
+            form: AnswerForm::Messages,
+            verbosity: None,
+            notes: Notes::default(),
+        }
+    }
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AnswerForm {
+    Messages,
+    Chat(ChatForm),
+}
+
+impl AnswerForm {
+    fn door(&self) -> Door {
+        match self {
+            Self::Messages => Door::Messages,
+            Self::Chat(_) => Door::Chat,
+        }
+    }
+
+    /// Tells where something stands in the client's own words.
+    fn place(&self, notes: &mut Notes) {
+        if let Self::Chat(_) = self {
+            notes_in_chat(notes);
+        }
+    }
+
+    /// An id for the answer.
+    fn id(&self) -> String {
+        let id = Uuid::now_v7().simple();
+        match self {
+            Self::Messages => format!("msg_{id}"),
+            Self::Chat(_) => format!("chatcmpl-{id}"),
+        }
+    }
+
+    fn voice(self, answer: Answer, streams: bool) -> Box<dyn Voice> {
+        let machine = ResponsesToMessages::new(answer);
+        match (self, streams) {
+            (Self::Messages, true) => Box::new(Spoken::new(machine, SseSink::default())),
+            (Self::Messages, false) => Box::new(Spoken::new(machine, MessageSink::default())),
+            (Self::Chat(form), true) => Box::new(Spoken::new(machine, ChatStream::new(form, now().unix))),
+            (Self::Chat(form), false) => Box::new(Spoken::new(machine, ChatAnswer::new(form, now().unix))),
+        }
+    }
 }
 
 /// One request on its way: all that the relay needs.
@@ -66,13 +131,15 @@ pub(crate) struct Exchange {
     /// Was a stream asked for?
     pub(crate) streams: bool,
     pub(crate) turn: Turn,
-    pub(crate) answer: Answer,
+    pub(crate) voice: Box<dyn Voice>,
     pub(crate) entry: Entry,
     pub(crate) thread: String,
     /// The reasoning that goes out, to be remembered if the backend can't read it.
     pub(crate) replayed: Vec<Checksum>,
     /// The estimate of this request alone, to learn from its true usage.
     pub(crate) alone: u64,
+    /// Input tokens, estimated.
+    pub(crate) estimate: u64,
     /// The window that the client was told, tokens.
     pub(crate) window: u64,
     /// Where the model's searches go, if it has none of its own and the client offers one.
@@ -83,10 +150,9 @@ impl Exchange {
     pub(crate) async fn prepare(
         proxy: &Proxy,
         config: &crate::Config,
-        headers: &HeaderMap,
-        body: Bytes,
-        id: &str,
+        incoming: Incoming<'_>,
     ) -> Result<Self, Failure> {
+        let Incoming { headers, shown, body, id, form, verbosity, notes: lost } = incoming;
         let text = text_of(&body)?;
         let mut request = MessagesRequest::parse(&text)?;
         if request.max_tokens.is_none() {
@@ -99,7 +165,11 @@ impl Exchange {
         extra::add(&mut request, &extra);
         let seen = proxy.inner.threads.observe(&ids.thread, &request);
         let facts = Facts::of(headers, &request, seen.estimate, &config.rules);
-        let Routed { route, decision, .. } = config.rules.route(&client.catalog(), &request.model, &facts)?;
+        let Routed { mut route, decision, .. } =
+            config.rules.route(&client.catalog(), &request.model, &facts)?;
+        if let (Some(there), Some(wanted)) = (&mut route.verbosity, verbosity) {
+            wanted.clone_into(there);
+        }
         let mut entry = proxy.inner.activity.begin(&Asked {
             request_id: id,
             client: client_name(headers),
@@ -108,7 +178,8 @@ impl Exchange {
             upstream_model: &route.model,
             decision: &decision,
         });
-        let asked = record::Asked { request_id: id, thread: &ids.thread, headers, body: &body };
+        let asked =
+            record::Asked { request_id: id, door: form.door(), thread: &ids.thread, headers, body: &shown };
         entry.record(proxy.inner.recorder.begin(asked, config.token.expose()));
         let lane = Lane { session: &ids.session, pool: route.pool };
         let attempt = entry.judge(client.plan(&route.model, route.dialect, lane).await)?;
@@ -129,12 +200,14 @@ impl Exchange {
         if let Some(tape) = entry.tape() {
             tape.sent(attempt.dialect, &upstream_body);
         }
-        let Translated { names, format, context_management, replayed, notes, .. } = translated;
+        let Translated { names, format, context_management, replayed, mut notes, .. } = translated;
+        form.place(&mut notes);
+        entry.note(lost);
         entry.note(notes);
         entry.note(extra::note(&extra));
         entry.note(decision.notes(&route.model));
         let answer = Answer {
-            id: format!("msg_{}", Uuid::now_v7().simple()),
+            id: form.id(),
             model: request.model.clone().into_owned(),
             upstream_model: route.model.clone(),
             account: attempt.account.as_str().to_owned(),
@@ -165,14 +238,20 @@ impl Exchange {
             proxy: proxy.clone(),
             streams,
             turn,
-            answer,
+            voice: form.voice(answer, streams),
             entry,
             thread: ids.thread,
             replayed,
             alone: seen.alone,
+            estimate: seen.estimate,
             window,
             searches,
         })
+    }
+
+    /// What the client gets.
+    pub(crate) async fn answer(self) -> Result<Response, Failure> {
+        if self.streams { relay::stream(self).await } else { relay::fold(self).await }
     }
 }
 
@@ -181,10 +260,10 @@ impl Exchange {
 pub(crate) struct Head {
     pub(crate) model: String,
     pub(crate) pool: Option<Pool>,
-    tier: Option<String>,
+    pub(crate) tier: Option<String>,
     pub(crate) session: String,
-    thread: String,
-    window: u64,
+    pub(crate) thread: String,
+    pub(crate) window: u64,
 }
 
 impl Head {
@@ -280,7 +359,7 @@ fn body_of(request: &responses::Request<'_>, size_hint: usize) -> Result<Vec<u8>
 }
 
 /// The program that asks: the first product of its user agent, without the version.
-fn client_name(headers: &HeaderMap) -> &str {
+pub(crate) fn client_name(headers: &HeaderMap) -> &str {
     const LONGEST: usize = 40;
     let agent =
         headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();

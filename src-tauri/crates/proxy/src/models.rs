@@ -1,12 +1,16 @@
 //! The small endpoints: the model list for Claude Code's gateway discovery, probes, health.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use dragoman_protocol::failure::Failure;
+use dragoman_upstream::Model;
+use http::HeaderMap;
 use serde::Serialize;
 
 use crate::Proxy;
-use crate::error::{request_id, set_request_id};
+use crate::door::{Door, speaks_anthropic};
+use crate::error::{failure_response, request_id, set_request_id};
 use crate::routes::{Facts, Family, gateway_id};
 
 #[derive(Serialize)]
@@ -28,24 +32,76 @@ struct Listed {
     created_at: &'static str,
 }
 
-/// `GET /v1/models` in Anthropic's shape. The ids contain `claude`, or Claude Code would drop them (M14).
-pub(crate) async fn models(State(proxy): State<Proxy>) -> Response {
-    let catalog = proxy.inner.client.catalog();
-    let data: Vec<Listed> = catalog
-        .listed()
-        .map(|model| Listed {
+impl Listed {
+    fn of(model: &Model) -> Self {
+        Self {
             kind: "model",
             id: gateway_id(&model.slug),
             display_name: model.display_name.clone(),
             description: model.description.clone(),
             // The API's shape asks for a date; the catalog has none.
             created_at: "1970-01-01T00:00:00Z",
-        })
-        .collect();
-    let first_id = data.first().map(|model| model.id.clone());
-    let last_id = data.last().map(|model| model.id.clone());
-    let mut response = Json(List { data, has_more: false, first_id, last_id }).into_response();
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OpenAiList {
+    object: &'static str,
+    data: Vec<OpenAiListed>,
+}
+
+#[derive(Serialize)]
+struct OpenAiListed {
+    id: String,
+    object: &'static str,
+    /// A date is asked for here too.
+    created: u64,
+    owned_by: &'static str,
+}
+
+impl OpenAiListed {
+    fn of(model: &Model) -> Self {
+        Self { id: model.slug.clone(), object: "model", created: 0, owned_by: "openai" }
+    }
+}
+
+/// `GET /v1/models` in the shape that the client knows (O12). For Anthropic's clients the ids contain `claude`, or Claude
+/// Code would drop them (M14).
+pub(crate) async fn models(State(proxy): State<Proxy>, headers: HeaderMap) -> Response {
+    let catalog = proxy.inner.client.catalog();
+    let mut response = if speaks_anthropic(&headers) {
+        let data: Vec<Listed> = catalog.listed().map(Listed::of).collect();
+        let first_id = data.first().map(|model| model.id.clone());
+        let last_id = data.last().map(|model| model.id.clone());
+        Json(List { data, has_more: false, first_id, last_id }).into_response()
+    } else {
+        Json(OpenAiList { object: "list", data: catalog.listed().map(OpenAiListed::of).collect() })
+            .into_response()
+    };
     set_request_id(&mut response, &request_id());
+    response
+}
+
+/// `GET /v1/models/ID`: any name that the map has an answer for.
+pub(crate) async fn model(
+    State(proxy): State<Proxy>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let catalog = proxy.inner.client.catalog();
+    let request_id = request_id();
+    let found = proxy.config().rules.route(&catalog, &id, &Facts::default()).and_then(|routed| {
+        let slug = &routed.route.model;
+        let known = || catalog.listed().map(|model| model.slug.clone()).collect();
+        catalog.find(slug).ok_or_else(|| Failure::UnknownModel { model: id.clone(), known: known() })
+    });
+    let mut response = match found {
+        Ok(model) if speaks_anthropic(&headers) => Json(Listed { id, ..Listed::of(model) }).into_response(),
+        Ok(model) => Json(OpenAiListed { id, ..OpenAiListed::of(model) }).into_response(),
+        Err(failure) => return failure_response(&failure, &request_id, Door::of("/models", &headers)),
+    };
+    set_request_id(&mut response, &request_id);
     response
 }
 

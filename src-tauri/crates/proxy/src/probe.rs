@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::Proxy;
 use crate::error::request_id;
-use crate::messages::Exchange;
+use crate::messages::{Exchange, Incoming};
 use crate::relay;
 
 /// What Claude Code's smallest model would be asked.
@@ -73,7 +73,7 @@ impl Proxy {
             .map_err(|_| Failure::Internal { message: "a session id is no header value".to_owned() })?;
         headers.insert(HeaderName::from_static("x-claude-code-session-id"), session);
         headers.insert(USER_AGENT, HeaderValue::from_static("dragoman"));
-        Exchange::prepare(self, &self.config(), &headers, body, &request_id()).await
+        Exchange::prepare(self, &self.config(), Incoming::messages(&headers, body, &request_id())).await
     }
 }
 

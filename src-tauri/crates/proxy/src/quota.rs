@@ -8,10 +8,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use dragoman_upstream::{AccountId, LimitWindow, Limits};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use serde::Serialize;
 
 use crate::Proxy;
+use crate::door::set;
 use crate::error::{request_id, set_request_id};
 use crate::now::now;
 
@@ -29,11 +30,7 @@ pub(crate) fn tell(limits: &Limits, now: i64, headers: &mut HeaderMap) {
     let used = (fullest.used_percent / 100.0).clamp(0.0, 0.99);
     let passed = THRESHOLDS.iter().find(|(threshold, _)| used >= *threshold).map(|(_, text)| *text);
     let status = if passed.is_some() { "allowed_warning" } else { "allowed" };
-    let mut set = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
+    let mut set = |name, value: &str| set(headers, name, value);
     set("anthropic-ratelimit-unified-status", status);
     set("anthropic-ratelimit-unified-representative-claim", "overage");
     set("anthropic-ratelimit-unified-overage-status", status);
@@ -44,6 +41,23 @@ pub(crate) fn tell(limits: &Limits, now: i64, headers: &mut HeaderMap) {
     if let Some(at) = fullest.resets_at {
         set("anthropic-ratelimit-unified-reset", &at.to_string());
         set("anthropic-ratelimit-unified-overage-reset", &at.to_string());
+    }
+}
+
+/// The same in the headers that the Codex CLI reads (`upstream.md` §c.2): the shorter window and the longer one.
+pub(crate) fn tell_codex(limits: &Limits, now: i64, headers: &mut HeaderMap) {
+    const NAMES: [[&str; 3]; 2] = [
+        ["x-codex-primary-used-percent", "x-codex-primary-window-minutes", "x-codex-primary-reset-at"],
+        ["x-codex-secondary-used-percent", "x-codex-secondary-window-minutes", "x-codex-secondary-reset-at"],
+    ];
+    let mut windows: Vec<&LimitWindow> = own(limits, now).collect();
+    windows.sort_by_key(|window| window.minutes);
+    for ([used, minutes, reset], window) in NAMES.into_iter().zip(windows) {
+        set(headers, used, &window.used_percent.to_string());
+        set(headers, minutes, &window.minutes.to_string());
+        if let Some(at) = window.resets_at {
+            set(headers, reset, &at.to_string());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was said on both sides of an exchange, for a user who switched recording on: in memory only, bounded by number
 //! and bytes, gone with the switch and with the program.
 //!
-//! Off (the usual state) costs one look at a flag for each request. Headers are no part of it (but four that decide something), and what looks like a
+//! Off (the usual state) costs one look at a flag for each request. Headers are no part of it (but a few that decide something), and what looks like a
 //! secret is taken out before anything is kept (`record/redact.rs`). Not here: who switches, and what is made of it (app).
 
 mod redact;
@@ -19,20 +19,32 @@ use serde::Serialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::door::Door;
+
 /// So many exchanges are kept; the oldest goes.
 const EXCHANGES: usize = 100;
 /// So many bytes are kept in all, those of running exchanges included; the oldest goes.
 const BYTES: usize = 64 << 20;
 
-/// The client's headers that decide who is asked, by what name, in which thread.
-const HEADERS: [&str; 4] =
-    ["user-agent", "anthropic-beta", "x-claude-code-session-id", "x-claude-code-agent-id"];
+/// The client's headers that decide who is asked, by what name, in which thread, and what of the answer is told.
+const HEADERS: [&str; 8] = [
+    "user-agent",
+    "anthropic-beta",
+    "x-claude-code-session-id",
+    "x-claude-code-agent-id",
+    "originator",
+    "session-id",
+    "thread-id",
+    "x-codex-window-id",
+];
 
 /// What was said in one exchange.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Recording {
     /// Its id, as in the `request-id` header.
     pub request_id: String,
+    /// In which API.
+    pub door: Door,
     /// The thread that it belongs to, as it is known upstream.
     pub thread: String,
     /// The headers of the client's that decide something, by name.
@@ -147,6 +159,7 @@ impl Recorder {
             shared: Arc::clone(&self.0),
             round: self.0.kept().round,
             request_id: asked.request_id.to_owned(),
+            door: asked.door,
             thread: asked.thread.to_owned(),
             headers: telling(asked.headers),
             secret: secret.to_owned(),
@@ -161,6 +174,7 @@ impl Recorder {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) request_id: &'a str,
+    pub(crate) door: Door,
     pub(crate) thread: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a Bytes,
@@ -214,6 +228,7 @@ struct Running {
     shared: Arc<Shared>,
     round: u64,
     request_id: String,
+    door: Door,
     thread: String,
     headers: Vec<(&'static str, String)>,
     secret: String,
@@ -280,7 +295,7 @@ impl Tape {
 
     /// The exchange has ended.
     pub(crate) fn close(self) {
-        let Running { shared, round, request_id, thread, headers, secret, heard } = &*self.0;
+        let Running { shared, round, request_id, door, thread, headers, secret, heard } = &*self.0;
         let heard = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
         if heard.lost {
             return;
@@ -289,6 +304,7 @@ impl Tape {
         let text = |bytes: &[u8]| redactor.text(&String::from_utf8_lossy(bytes), secret);
         let recording = Recording {
             request_id: request_id.clone(),
+            door: *door,
             thread: thread.clone(),
             headers: headers.clone(),
             request: text(&heard.request),

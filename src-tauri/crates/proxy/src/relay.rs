@@ -11,11 +11,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use dragoman_protocol::anthropic::event::{MessageSink, Sink, SseSink};
 use dragoman_protocol::failure::Failure;
-use dragoman_protocol::openai::event::Event;
-use dragoman_protocol::sse::{self, Decoder};
-use dragoman_protocol::translate::{Checksum, Found, Notes, ResponsesToMessages, What};
+use dragoman_protocol::sse::Decoder;
+use dragoman_protocol::translate::{Checksum, Found, Notes, What};
 use dragoman_upstream::{Attempt, Client, EventStream, Turn};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -25,12 +23,12 @@ use crate::messages::{Exchange, response};
 use crate::now::now;
 use crate::quota::AnsweredBy;
 use crate::search::{Searches, Searching};
+use crate::voice::Voice;
 
 /// From the request's arrival to the status line, if there is no output before.
 const COMMIT_AFTER: Duration = Duration::from_secs(12);
 /// From the last byte to the next ping.
 const PING_EVERY: Duration = Duration::from_secs(10);
-const PING: &[u8] = b"event: ping\ndata: {\"type\": \"ping\"}\n\n";
 
 type Opening = Pin<Box<dyn Future<Output = Result<EventStream, Failure>> + Send>>;
 
@@ -38,11 +36,11 @@ fn open(client: Client, turn: Turn) -> Opening {
     Box::pin(async move { client.stream(turn).await })
 }
 
-/// What turns upstream bytes into the client's, whatever the sink.
+/// What turns upstream bytes into the client's, whatever it wants to hear.
 #[derive(Debug)]
 struct Interpreter {
     decoder: Decoder,
-    machine: ResponsesToMessages,
+    voice: Box<dyn Voice>,
     searches: Option<Searches>,
     /// How the last request to the model was made.
     attempt: Option<Attempt>,
@@ -68,22 +66,28 @@ struct Books {
 impl Interpreter {
     /// Takes apart what the relay needs; the turn goes its own way.
     fn new(exchange: Exchange) -> (Self, Opening) {
-        let Exchange { proxy, turn, answer, entry, thread, replayed, alone, window, searches, streams: _ } =
-            exchange;
+        let Exchange {
+            proxy,
+            turn,
+            voice,
+            entry,
+            thread,
+            replayed,
+            alone,
+            estimate,
+            window,
+            searches,
+            streams: _,
+        } = exchange;
         let attempt = turn.attempt.clone();
         let opening = open(proxy.inner.client.clone(), turn);
-        let estimate = answer.estimate;
         let books = Books { proxy, entry, thread, replayed, alone, window, estimate, attempt };
-        let machine = ResponsesToMessages::new(answer);
-        (
-            Self { decoder: Decoder::default(), machine, searches, attempt: None, account: None, books },
-            opening,
-        )
+        (Self { decoder: Decoder::default(), voice, searches, attempt: None, account: None, books }, opening)
     }
 
     /// The backend has begun to answer.
     fn opened(&mut self, stream: &EventStream) {
-        self.machine.answered_by(stream.attempt.account.as_str());
+        self.voice.answered_by(stream.attempt.account.as_str());
         self.books.entry.made_for(stream.attempt.login.as_str());
         self.account = Some(AnsweredBy(stream.attempt.login.clone()));
         let mut notes = Notes::default();
@@ -108,38 +112,34 @@ impl Interpreter {
     }
 
     /// One upstream read: all events in it, into one buffer.
-    fn take(&mut self, chunk: &Bytes, sink: &mut impl Sink) -> Result<(), Failure> {
+    fn take(&mut self, chunk: &Bytes) -> Result<(), Failure> {
         if let Some(tape) = self.books.entry.tape() {
             tape.heard(chunk);
         }
         let now = now().unix;
         self.decoder.push(chunk);
         while let Some(frame) = self.decoder.next_frame() {
-            let event = Event::parse(&frame.data)?;
-            self.books.entry.wrote(event.output_len());
-            self.machine.push(&event, now, sink)?;
+            let written = self.voice.take(&frame, now)?;
+            self.books.entry.wrote(written);
         }
         Ok(())
     }
 
     /// The end of the upstream's bytes.
-    fn finish(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
+    fn finish(&mut self) -> Result<(), Failure> {
         if let Some(frame) = self.decoder.finish() {
-            self.machine.push(&Event::parse(&frame.data)?, now().unix, sink)?;
+            self.voice.take(&frame, now().unix)?;
         }
-        self.machine.finish(sink)
+        self.voice.finish()
     }
 
     /// The searches that the model asks for, once its response is over; `None` if it asks for none.
     fn searching(&mut self) -> Option<Searching> {
-        if !self.machine.is_searching() {
-            return None;
-        }
+        let asked = self.voice.asked()?;
         if let Some(tape) = self.books.entry.tape() {
             tape.searched();
         }
         self.decoder = Decoder::default();
-        let asked = self.machine.asked();
         Some(match &self.searches {
             Some(searches) => searches.make(asked),
             None => Box::pin(std::future::ready(Vec::new())),
@@ -147,8 +147,8 @@ impl Interpreter {
     }
 
     /// Takes what was found. The next request to the model, unless the message has ended.
-    fn found(&mut self, found: Vec<Found>, sink: &mut impl Sink) -> Result<Option<Opening>, Failure> {
-        let Some(searched) = self.machine.found(found, sink) else { return Ok(None) };
+    fn found(&mut self, found: Vec<Found>) -> Result<Option<Opening>, Failure> {
+        let Some(searched) = self.voice.found(found) else { return Ok(None) };
         let (Some(searches), Some(attempt)) = (&self.searches, &self.attempt) else {
             return Err(Failure::Internal { message: "a search was made that nobody asked for".to_owned() });
         };
@@ -165,13 +165,16 @@ impl Interpreter {
 
     /// Closes the books on a whole answer.
     fn answered(&mut self) {
+        let mut outcome = self.voice.outcome();
         let books = &mut self.books;
-        books.proxy.inner.originals.keep(self.machine.take_calls());
-        books.entry.note(self.machine.notes().clone());
-        if let Some(usage) = self.machine.usage() {
-            books.proxy.inner.threads.answered(&books.thread, books.alone, usage);
+        let inner = &books.proxy.inner;
+        inner.originals.keep(std::mem::take(&mut outcome.calls));
+        inner.kept.keep(&mut outcome);
+        if let Some(usage) = outcome.usage {
+            inner.threads.answered(&books.thread, books.alone, usage);
         }
-        books.entry.answered(self.machine.usage());
+        books.entry.note(outcome.notes);
+        books.entry.answered(outcome.usage);
     }
 
     /// Closes the books on a failure, and completes it with what only we know.
@@ -185,7 +188,6 @@ impl Interpreter {
 /// The answer of a request with `stream: true`.
 pub(crate) async fn stream(exchange: Exchange) -> Result<Response, Failure> {
     let (mut interpreter, mut opening) = Interpreter::new(exchange);
-    let mut sink = SseSink::default();
     let phase = match timeout(COMMIT_AFTER, &mut opening).await {
         Ok(Ok(stream)) => {
             interpreter.opened(&stream);
@@ -193,12 +195,12 @@ pub(crate) async fn stream(exchange: Exchange) -> Result<Response, Failure> {
         }
         Ok(Err(failure)) => return Err(interpreter.failed(failure)),
         Err(_) => {
-            interpreter.machine.open(&mut sink);
+            interpreter.voice.open();
             Phase::Opening(opening)
         }
     };
     let account = interpreter.account.clone();
-    let relay = Relay { interpreter, sink, phase, last_write: Instant::now() };
+    let relay = Relay { interpreter, phase, last_write: Instant::now() };
     let body = futures_util::stream::unfold(relay, |mut relay| async move {
         let bytes = relay.next().await?;
         Some((Ok::<_, std::convert::Infallible>(bytes), relay))
@@ -209,18 +211,11 @@ pub(crate) async fn stream(exchange: Exchange) -> Result<Response, Failure> {
 /// The answer of a request without `stream`: a fold of the same machine.
 pub(crate) async fn fold(exchange: Exchange) -> Result<Response, Failure> {
     let (mut interpreter, opening) = Interpreter::new(exchange);
-    let mut sink = MessageSink::default();
-    match whole(&mut interpreter, opening, &mut sink).await {
+    match whole(&mut interpreter, opening).await {
         Ok(()) => {
-            let mut notes = Notes::default();
-            for tool in &sink.dropped_calls {
-                let detail = format!("a call of {tool} that the answer's limit cut was left out");
-                notes.add(What::Dropped, "response.output", detail);
-            }
-            interpreter.books.entry.note(notes);
-            let answer = Bytes::from(sink.into_json());
-            interpreter.written(&answer);
             interpreter.answered();
+            let answer = Bytes::from(interpreter.voice.bytes());
+            interpreter.written(&answer);
             let account = interpreter.account.clone();
             Ok(answered_by(account, response("application/json", Body::from(answer))))
         }
@@ -235,16 +230,12 @@ fn answered_by(account: Option<AnsweredBy>, mut response: Response) -> Response 
     response
 }
 
-async fn whole(
-    interpreter: &mut Interpreter,
-    mut opening: Opening,
-    sink: &mut MessageSink,
-) -> Result<(), Failure> {
+async fn whole(interpreter: &mut Interpreter, mut opening: Opening) -> Result<(), Failure> {
     loop {
-        response_of(interpreter, opening.await?, sink).await?;
+        response_of(interpreter, opening.await?).await?;
         let Some(searching) = interpreter.searching() else { return Ok(()) };
         let found = searching.await;
-        match interpreter.found(found, sink)? {
+        match interpreter.found(found)? {
             Some(next) => opening = next,
             None => return Ok(()),
         }
@@ -252,25 +243,20 @@ async fn whole(
 }
 
 /// One response of the model, to its end.
-async fn response_of(
-    interpreter: &mut Interpreter,
-    mut stream: EventStream,
-    sink: &mut MessageSink,
-) -> Result<(), Failure> {
+async fn response_of(interpreter: &mut Interpreter, mut stream: EventStream) -> Result<(), Failure> {
     interpreter.opened(&stream);
     while let Some(chunk) = stream.next().await {
-        interpreter.take(&chunk?, sink)?;
-        if interpreter.machine.has_ended() || interpreter.machine.is_searching() {
+        interpreter.take(&chunk?)?;
+        if interpreter.voice.has_ended() || interpreter.voice.asked().is_some() {
             return Ok(());
         }
     }
-    interpreter.finish(sink)
+    interpreter.finish()
 }
 
 /// A streaming answer between two of the client's reads.
 struct Relay {
     interpreter: Interpreter,
-    sink: SseSink,
     phase: Phase,
     last_write: Instant,
 }
@@ -299,9 +285,9 @@ impl Relay {
     /// The next bytes for the client; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if !self.sink.bytes.is_empty() {
+            let bytes = Bytes::from(self.interpreter.voice.bytes());
+            if !bytes.is_empty() {
                 self.last_write = Instant::now();
-                let bytes = Bytes::from(std::mem::take(&mut self.sink.bytes));
                 self.interpreter.written(&bytes);
                 return Some(bytes);
             }
@@ -312,32 +298,28 @@ impl Relay {
                 }
                 Step::Opened(Err(failure)) => self.fail(failure),
                 Step::Read(Some(Ok(chunk))) => {
-                    if let Err(failure) = self.interpreter.take(&chunk, &mut self.sink) {
+                    if let Err(failure) = self.interpreter.take(&chunk) {
                         self.fail(failure);
-                    } else if self.interpreter.machine.has_ended() {
+                    } else if self.interpreter.voice.has_ended() {
                         self.end();
                     } else if let Some(searching) = self.interpreter.searching() {
                         self.phase = Phase::Searching(searching);
                     }
                 }
                 Step::Read(Some(Err(failure))) => self.fail(failure),
-                Step::Read(None) => match self.interpreter.finish(&mut self.sink) {
+                Step::Read(None) => match self.interpreter.finish() {
                     Ok(()) => match self.interpreter.searching() {
                         Some(searching) => self.phase = Phase::Searching(searching),
                         None => self.end(),
                     },
                     Err(failure) => self.fail(failure),
                 },
-                Step::Found(found) => match self.interpreter.found(found, &mut self.sink) {
+                Step::Found(found) => match self.interpreter.found(found) {
                     Ok(Some(opening)) => self.phase = Phase::Opening(opening),
                     Ok(None) => self.end(),
                     Err(failure) => self.fail(failure),
                 },
-                Step::Silence => {
-                    // A client hears of the message before it hears of its pauses.
-                    self.interpreter.machine.open(&mut self.sink);
-                    self.sink.bytes.extend_from_slice(PING);
-                }
+                Step::Silence => self.interpreter.voice.ping(),
                 Step::Over => return None,
             }
         }
@@ -369,8 +351,7 @@ impl Relay {
 
     fn fail(&mut self, failure: Failure) {
         let failure = self.interpreter.failed(failure);
-        let data = failure.to_anthropic_event(&now());
-        sse::write(&mut self.sink.bytes, "error", &data);
+        self.interpreter.voice.fail(&failure, &now());
         self.phase = Phase::Over;
     }
 }

@@ -11,6 +11,7 @@ use dragoman_protocol::anthropic::block::Block;
 use dragoman_protocol::anthropic::event::Usage;
 use dragoman_protocol::anthropic::request::{BILLING_LINE, Content, MessagesRequest, Role};
 use dragoman_protocol::count::estimate;
+use dragoman_protocol::openai::client::{ClientRequest, Input, ItemHead};
 use dragoman_protocol::translate::{Checksum, StaleReasoning, ToolOrder};
 use http::HeaderMap;
 use uuid::Uuid;
@@ -56,6 +57,53 @@ impl Ids {
     }
 }
 
+impl Ids {
+    /// Of a Responses request: the headers of the Codex CLI, else the cache key, else the conversation's beginning.
+    pub(crate) fn of_responses(headers: &HeaderMap, request: &ClientRequest<'_>) -> Self {
+        let header = |name: &str| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+            value.filter(|value| !value.is_empty())
+        };
+        let key = request.prompt_cache_key.as_deref().filter(|key| !key.is_empty());
+        let session = match header("session-id").or(key) {
+            Some(name) => as_uuid(name),
+            None => Uuid::new_v5(&NAMESPACE, &first_of(request).to_be_bytes()),
+        };
+        let thread = header("thread-id").map_or(session, as_uuid);
+        Self { session: session.to_string(), thread: thread.to_string() }
+    }
+
+    /// May a request with these headers go on in this thread? One that names another one may not.
+    pub(crate) fn is_of(&self, headers: &HeaderMap) -> bool {
+        headers
+            .get("thread-id")
+            .and_then(|value| value.to_str().ok())
+            .is_none_or(|thread| thread == self.thread)
+    }
+}
+
+/// A hash of what stays the same while a conversation grows: its instructions and all up to what the user says first.
+fn first_of(request: &ClientRequest<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if let Some(instructions) = &request.instructions {
+        instructions.to_text().hash(&mut hasher);
+    }
+    match &request.input {
+        Some(Input::Text(text)) => text.to_text().hash(&mut hasher),
+        Some(Input::Items(items)) => {
+            for item in items {
+                item.get().hash(&mut hasher);
+                let head: Option<ItemHead<'_>> = serde_json::from_str(item.get()).ok();
+                if head.is_some_and(|head| head.role.as_deref() == Some("user")) {
+                    break;
+                }
+            }
+        }
+        None => {}
+    }
+    hasher.finish()
+}
+
 /// The id by which a session of this name is known upstream.
 pub fn session_id(name: &str) -> String {
     as_uuid(name).to_string()
@@ -65,11 +113,15 @@ fn as_uuid(name: &str) -> Uuid {
     Uuid::try_parse(name).unwrap_or_else(|_| Uuid::new_v5(&NAMESPACE, name.as_bytes()))
 }
 
-/// A hash of what stays the same while a conversation grows: its system prompt and first user message.
+/// A hash of what stays the same while a conversation grows: its system prompt (a chat's stands among its messages) and
+/// first user message.
 fn beginning(request: &MessagesRequest<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Some(system) = &request.system {
         hash_text(system, &mut hasher);
+    }
+    for message in request.messages.iter().take_while(|message| message.role == Role::System) {
+        hash_text(&message.content, &mut hasher);
     }
     hash_first_message(request, &mut hasher);
     hasher.finish()

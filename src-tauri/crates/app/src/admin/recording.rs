@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use dragoman_proxy::{Fill, Recording, Said};
+use dragoman_proxy::{Door, Fill, Recording, Said};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
@@ -28,6 +28,8 @@ pub(super) struct NewRecording {
 /// What was said in a request, without secrets.
 #[derive(Debug, Serialize, TS, ToSchema)]
 pub(super) struct Recorded {
+    /// In which API the client asked.
+    door: Door,
     /// The client's request: JSON.
     request: String,
     /// The requests to the backend with their answers, in order. More than one, if it objected to the first or the model
@@ -42,6 +44,7 @@ pub(super) struct Recorded {
 impl Recorded {
     fn of(recording: &Recording, obstacle: Option<NotACase>) -> Self {
         Self {
+            door: recording.door,
             request: recording.request.clone(),
             upstream: recording.upstream.clone(),
             answer: recording.answer.clone(),

@@ -1,5 +1,5 @@
 use dragoman_protocol::translate::{Note, What};
-use dragoman_proxy::{Decider, Said};
+use dragoman_proxy::{Decider, Door, Said};
 use dragoman_upstream::Source;
 
 use super::*;
@@ -29,6 +29,7 @@ fn told(id: &str, request: &str) -> Told {
         events: "data: {}\n\n".into(),
     };
     let recording = Recording {
+        door: Door::Messages,
         request_id: id.to_owned(),
         thread: "t".to_owned(),
         headers: vec![("user-agent", "claude-cli/2".to_owned())],

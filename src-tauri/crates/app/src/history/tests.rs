@@ -33,6 +33,7 @@ fn finished(id: &str) -> Finished {
             cache_creation_input_tokens: 20,
             cache_read_input_tokens: 880,
             output_tokens: 7,
+            reasoning_tokens: 0,
             server_tool_use: Some(ServerToolUse { web_search_requests: 2 }),
         }),
         notes: Vec::new(),

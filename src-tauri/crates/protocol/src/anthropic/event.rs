@@ -204,10 +204,13 @@ impl SearchError {
 pub struct Citation {
     #[serde(rename = "type")]
     kind: &'static str,
-    url: String,
-    title: String,
+    /// The page's address.
+    pub url: String,
+    /// Its title.
+    pub title: String,
     encrypted_index: &'static str,
-    cited_text: String,
+    /// The text that it supports.
+    pub cited_text: String,
 }
 
 impl Citation {
@@ -320,6 +323,9 @@ pub struct Usage {
     pub cache_read_input_tokens: u64,
     /// Output, reasoning included.
     pub output_tokens: u64,
+    /// Output that was reasoning. The Messages API does not tell it.
+    #[serde(skip)]
+    pub reasoning_tokens: u64,
     /// Searches, where there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_tool_use: Option<ServerToolUse>,
@@ -346,6 +352,7 @@ impl Usage {
             cache_creation_input_tokens: self.cache_creation_input_tokens + other.cache_creation_input_tokens,
             cache_read_input_tokens: self.cache_read_input_tokens + other.cache_read_input_tokens,
             output_tokens: self.output_tokens + other.output_tokens,
+            reasoning_tokens: self.reasoning_tokens + other.reasoning_tokens,
             server_tool_use: None,
         }
     }
@@ -362,6 +369,7 @@ impl From<crate::openai::event::Usage> for Usage {
             cache_creation_input_tokens: written,
             cache_read_input_tokens: cached,
             output_tokens: usage.output_tokens,
+            reasoning_tokens: usage.output_tokens_details.reasoning_tokens,
             server_tool_use: None,
         }
     }

@@ -11,8 +11,9 @@ use serde::de::Error as _;
 use serde_json::value::RawValue;
 
 use super::block::Block;
+use crate::body::read;
 use crate::failure::Failure;
-use crate::json::{JsonStr, kind_of, located, nested};
+use crate::json::{JsonStr, kind_of, nested};
 use crate::open::{Open, Rest};
 
 /// How Claude Code's billing line begins: the first system text, different from request to request.
@@ -265,17 +266,8 @@ impl<'a> MessagesRequest<'a> {
     /// # Errors
     /// [`Failure::Invalid`] that names the field, with a path like `messages.3.content.0.source`.
     pub fn parse(body: &'a str) -> Result<Self, Failure> {
-        if !body.trim_start().starts_with('{') {
-            let message = "the request body must be a JSON object".to_owned();
-            return Err(Failure::Invalid { message, param: None });
-        }
-        let request = match serde_json::from_str::<Open<'a, Self>>(body) {
-            Ok(request) => {
-                let (request, rest) = request.into_parts();
-                Self { rest, ..request }
-            }
-            Err(_) => return Err(diagnose(body)),
-        };
+        let (request, rest) = read::<Self>(body)?;
+        let request = Self { rest, ..request };
         if request.messages.is_empty() {
             return Err(Failure::invalid("messages", "at least one message is required"));
         }
@@ -312,38 +304,6 @@ impl<'a> MessagesRequest<'a> {
     pub fn wants_thinking(&self) -> bool {
         self.thinking.as_ref().is_some_and(|thinking| thinking.kind != "disabled")
     }
-}
-
-/// The slow second look at a body that could not be read: finds the path.
-fn diagnose(body: &str) -> Failure {
-    match located::<Open<'_, MessagesRequest<'_>>>(body) {
-        Ok(_) => Failure::Internal { message: "the request could be read only the second time".to_owned() },
-        Err(error) => match error.strip_prefix('@').and_then(|rest| rest.split_once(": ")) {
-            Some(("", message)) => invalid_at_top(message),
-            Some((path, message)) => invalid_at(path, message),
-            None => invalid_at_top(&error),
-        },
-    }
-}
-
-fn invalid_at(path: &str, message: &str) -> Failure {
-    match missing_field(message) {
-        Some(field) => Failure::invalid(format!("{path}.{field}"), "field required"),
-        None => Failure::invalid(path, message),
-    }
-}
-
-fn invalid_at_top(message: &str) -> Failure {
-    match missing_field(message) {
-        Some(field) => Failure::invalid(field, "field required"),
-        None => {
-            Failure::Invalid { message: format!("the request body is not valid: {message}"), param: None }
-        }
-    }
-}
-
-fn missing_field(message: &str) -> Option<&str> {
-    message.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
 impl fmt::Display for Role {

@@ -150,6 +150,17 @@ pub struct Usage {
     /// All output.
     #[serde(default, deserialize_with = "null_is_zero")]
     pub output_tokens: u64,
+    /// What it was spent on.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub output_tokens_details: OutputDetails,
+}
+
+/// `output_tokens_details`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct OutputDetails {
+    /// Spent on reasoning.
+    #[serde(default, deserialize_with = "null_is_zero")]
+    pub reasoning_tokens: u64,
 }
 
 /// `input_tokens_details`.
@@ -167,8 +178,10 @@ fn null_is_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64
     Ok(Option::<u64>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-fn null_is_default<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<InputDetails, D::Error> {
-    Ok(Option::<InputDetails>::deserialize(deserializer)?.unwrap_or_default())
+fn null_is_default<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// All members that any event has, so that an event is read in one pass whatever its type.

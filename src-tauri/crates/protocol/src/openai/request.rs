@@ -32,7 +32,7 @@ pub struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
     /// How much to think.
-    pub reasoning: Reasoning,
+    pub reasoning: Reasoning<'a>,
     /// Never stored.
     pub store: bool,
     /// Always a stream.
@@ -51,16 +51,16 @@ pub struct Request<'a> {
 
 /// `reasoning`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Reasoning {
+pub struct Reasoning<'a> {
     /// How much.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effort: Option<Effort>,
     /// `auto` if the client wants to see thinking.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub summary: Option<&'static str>,
+    pub summary: Option<&'a str>,
     /// Lite: `all_turns`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub context: Option<&'static str>,
+    pub context: Option<&'a str>,
 }
 
 /// `text`.

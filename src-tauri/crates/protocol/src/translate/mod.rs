@@ -1,8 +1,9 @@
 //! Between the two languages: requests one way, events the other. Pure.
 //!
 //! [`messages_to_responses`] turns a client's request into the backend's; [`ResponsesToMessages`] turns the backend's
-//! events into the client's. [`Notes`] tell what could not be carried over as it was.
+//! events into the client's. Chats go by way of Messages; Responses are passed on. [`Notes`] tell what could not be carried over as it was.
 
+mod chat;
 mod content;
 mod edits;
 #[cfg(test)]
@@ -15,15 +16,21 @@ mod originals;
 mod pairs;
 mod parameters;
 mod parts;
+mod passing;
 mod request;
 mod response;
 mod schema;
 mod searching;
 mod tools;
 
+pub use chat::{
+    Chat, ChatAnswer, ChatForm, ChatStream, Thought, Thoughts, chat_to_messages, failure_in_chat,
+    notes_in_chat,
+};
 pub use envelope::{Checksum, Envelope, StaleReasoning};
 pub use notes::{Note, Notes, What};
 pub use originals::Originals;
+pub use passing::{KnownItems, Passage, PassageContext, Passed, Passing, pass_on};
 pub use request::{Context, Translated, is_compaction, messages_to_responses};
 pub use response::{Answer, Asked, Found, ResponsesToMessages, SearchRules};
 pub use schema::Format;

@@ -60,9 +60,14 @@ impl Notes {
     /// The same for the request itself.
     pub(super) fn rest_of_request(&mut self, rest: &Rest<'_>) {
         for (member, value) in rest.iter() {
-            if !is_met(member, value.get()) {
-                self.add(What::Dropped, member, why(member));
-            }
+            self.member(member, value.get());
+        }
+    }
+
+    /// The same for one of its members.
+    pub(super) fn member(&mut self, member: &str, value: &str) {
+        if !is_met(member, value) {
+            self.add(What::Dropped, member, why(member));
         }
     }
 }
@@ -82,7 +87,9 @@ fn is_met(member: &str, value: &str) -> bool {
         "temperature" | "top_p" => value.parse() == Ok(1.0),
         "allowed_callers" => packed() == r#"["direct"]"#,
         "citations" => packed() == r#"{"enabled":false}"#,
-        "strict" => value == "false",
+        "strict" | "logprobs" | "store" | "echo" => value == "false",
+        "frequency_penalty" | "presence_penalty" => value.parse() == Ok(0.0),
+        "truncation" => value == "\"disabled\"",
         _ => false,
     }
 }
@@ -92,7 +99,17 @@ fn why(member: &str) -> &'static str {
     match member {
         "cache_control" => "the backend caches by itself, for as long as it likes",
         "citations" => "the backend has no place for what a text cites",
-        "temperature" | "top_p" | "top_k" => "the backend takes no sampling settings",
+        "temperature" | "top_p" | "top_k" | "seed" | "logprobs" | "top_logprobs" | "logit_bias"
+        | "frequency_penalty" | "presence_penalty" => "the backend takes no sampling settings",
+        "max_output_tokens" | "max_tokens" | "max_completion_tokens" | "max_tool_calls" => {
+            "the backend takes no limit"
+        }
+        "user" | "safety_identifier" => "the backend knows the account, and nobody else's id is sent",
+        "store" | "metadata" | "prompt_cache_retention" | "prompt_cache_options" => {
+            "the backend stores nothing and caches as it likes"
+        }
+        "truncation" | "context_management" => "the backend does not shorten conversations",
+        "stream_options" => "the backend's stream has no options",
         "input_examples" => "the backend takes no examples of a tool's input",
         "strict" => "tools go out without strict mode, so that optional members stay optional",
         "container" | "mcp_servers" => "Anthropic's servers would run it; there is nobody here to do so",

@@ -315,16 +315,21 @@ fn choice<'a>(
     if dialect == Dialect::Classic {
         return Ok(Choice { choice: wanted, line: None });
     }
-    let line = match &wanted {
-        Some(ToolChoice::Required) => Some("Answer by calling one of the tools.".to_owned()),
-        Some(ToolChoice::Function(name)) => Some(format!("Answer by calling the tool {name}.")),
-        Some(ToolChoice::None) => Some("Answer without calling any tool.".to_owned()),
-        Some(ToolChoice::Auto) | None => None,
-    };
+    let line = wanted.as_ref().and_then(in_words);
     if line.is_some() {
         notes.add(What::Adjusted, "tool_choice", "this model takes it as a sentence only");
     }
     Ok(Choice { choice: Some(ToolChoice::Auto), line })
+}
+
+/// A choice as a sentence, for the dialect that knows only `auto`.
+pub(super) fn in_words(choice: &ToolChoice<'_>) -> Option<String> {
+    match choice {
+        ToolChoice::Required => Some("Answer by calling one of the tools.".to_owned()),
+        ToolChoice::Function(name) => Some(format!("Answer by calling the tool {name}.")),
+        ToolChoice::None => Some("Answer without calling any tool.".to_owned()),
+        ToolChoice::Auto => None,
+    }
 }
 
 /// The domains that a search must leave out, in words: the backend has no setting for it (R41).
@@ -370,13 +375,26 @@ pub(super) fn effort(request: &MessagesRequest<'_>, route: &Route, notes: &mut N
     });
     let budget =
         request.thinking.as_ref().and_then(|thinking| thinking.budget_tokens).map(Effort::from_budget);
-    let told = route.suffix_effort.or(route.forced_effort);
-    let wanted = told.or(asked).or(budget).or(route.rule_effort).or(route.default_effort)?;
     // A summary needs no deep thought, and the user is waiting for it (R59).
-    let enough = if is_compaction(request) { wanted.min(Effort::Low) } else { wanted };
+    let enough = is_compaction(request).then_some(Effort::Low);
+    settle(asked.or(budget), enough, route, "output_config.effort", notes)
+}
+
+/// Between what the client asks and what the user has set: one of the levels that the catalog lists. `most`: no more
+/// than this is needed.
+pub(super) fn settle(
+    asked: Option<Effort>,
+    most: Option<Effort>,
+    route: &Route,
+    place: &str,
+    notes: &mut Notes,
+) -> Option<Effort> {
+    let told = route.suffix_effort.or(route.forced_effort);
+    let wanted = told.or(asked).or(route.rule_effort).or(route.default_effort)?;
+    let enough = most.map_or(wanted, |most| wanted.min(most));
     let sent = enough.clamp_to(&route.efforts)?;
     if sent != wanted {
-        notes.add(What::Adjusted, "output_config.effort", format!("{wanted} is sent as {sent}"));
+        notes.add(What::Adjusted, place, format!("{wanted} is sent as {sent}"));
     }
     Some(sent)
 }

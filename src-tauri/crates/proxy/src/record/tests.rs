@@ -7,7 +7,10 @@ fn begin(recorder: &Recorder, request_id: &str, body: &Bytes) -> Option<Tape> {
     {
         headers.insert(name, value.parse().unwrap());
     }
-    recorder.begin(Asked { request_id, thread: "t", headers: &headers, body }, "local-token")
+    recorder.begin(
+        Asked { request_id, door: crate::Door::Messages, thread: "t", headers: &headers, body },
+        "local-token",
+    )
 }
 
 fn exchange(recorder: &Recorder, id: &str, size: usize) {
