@@ -321,6 +321,11 @@ export type Decider = { "kind": "name", "of": string } | { "kind": "model" } | {
 export type Dialect = "classic" | "lite";
 
 /**
+ * Whose words a client understands.
+ */
+export type Door = "messages" | "responses" | "chat";
+
+/**
  * Reasoning effort, lowest first; the words of the model catalog (`upstream.md` §b.3).
  */
 export type Effort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | "ultra";
@@ -1112,12 +1117,16 @@ export type ReachedLimit = "usage" | "workspace_credits" | "workspace_usage" | {
 /**
  * Does it work?
  */
-export type Readiness = "tested" | "untested" | "waits";
+export type Readiness = "tested" | "untested";
 
 /**
  * What was said in a request, without secrets.
  */
 export type Recorded = { 
+/**
+ * In which API the client asked.
+ */
+door: Door, 
 /**
  * The client's request: JSON.
  */

@@ -2,6 +2,7 @@
 //! them; `run`; `doctor`; another client than Claude Code. Claude Code itself is in `tests/claude_code/connect.rs`.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod codex;
 mod conflicts;
 mod doctor;
 mod opencode;

@@ -58,19 +58,33 @@ impl Desk {
         self.fake.script(rules);
     }
 
-    /// What a scenario prints.
+    /// What a scenario with Anthropic's SDK prints.
     pub(crate) async fn run(&self, scenario: &str) -> Value {
         self.run_with(scenario, &[]).await
     }
 
     /// The same, with more in its environment.
     pub(crate) async fn run_with(&self, scenario: &str, environment: &[(&str, &str)]) -> Value {
+        self.run_of("scenarios", scenario, environment).await
+    }
+
+    /// What a scenario with OpenAI's SDK prints.
+    pub(crate) async fn openai(&self, scenario: &str) -> Value {
+        self.openai_with(scenario, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) async fn openai_with(&self, scenario: &str, environment: &[(&str, &str)]) -> Value {
+        self.run_of("openai", scenario, environment).await
+    }
+
+    async fn run_of(&self, file: &str, scenario: &str, environment: &[(&str, &str)]) -> Value {
         let here = support::workspace().join("tests/sdk");
         let mut command = tokio::process::Command::new(installed(self.sdk));
         match self.sdk {
             // -B: no caches beside the scenarios; -E -s: nothing of the user's.
-            Sdk::Python => command.args(["-B", "-E", "-s"]).arg(here.join("scenarios.py")),
-            Sdk::JavaScript => command.arg(here.join("scenarios.mjs")),
+            Sdk::Python => command.args(["-B", "-E", "-s"]).arg(here.join(format!("{file}.py"))),
+            Sdk::JavaScript => command.arg(here.join(format!("{file}.mjs"))),
         };
         command
             .arg(scenario)
@@ -103,12 +117,12 @@ impl Desk {
 
 /// The interpreter that has the SDK; panics with what to do if it is not there.
 fn installed(sdk: Sdk) -> PathBuf {
-    let (program, package) = match sdk {
+    let (program, packages) = match sdk {
         Sdk::Python => {
             let venv = support::workspace().join("target/tools/python");
             let lib = std::fs::read_dir(venv.join("lib")).into_iter().flatten().flatten().next();
-            let package = lib.map(|lib| lib.path().join("site-packages/anthropic")).unwrap_or_default();
-            (venv.join("bin/python"), package)
+            let packages = lib.map(|lib| lib.path().join("site-packages")).unwrap_or_default();
+            (venv.join("bin/python"), ["anthropic", "openai"].map(|name| packages.join(name)))
         }
         Sdk::JavaScript => {
             let node = std::env::var_os("PATH")
@@ -116,13 +130,14 @@ fn installed(sdk: Sdk) -> PathBuf {
                 .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
                 .map(|folder| folder.join("node"))
                 .find(|node| node.exists());
-            (node.unwrap_or_default(), clients().join("node_modules/@anthropic-ai/sdk"))
+            let packages = clients().join("node_modules");
+            (node.unwrap_or_default(), ["@anthropic-ai/sdk", "openai"].map(|name| packages.join(name)))
         }
     };
-    for needed in [&program, &package] {
+    for needed in packages.iter().chain([&program]) {
         assert!(
             needed.exists(),
-            "Anthropic's SDK for {sdk:?} is not installed ({}); `make setup-tests` installs it",
+            "an SDK for {sdk:?} is not installed ({}); `make setup-tests` installs it",
             if needed.as_os_str().is_empty() { Path::new("its interpreter") } else { needed }.display()
         );
     }

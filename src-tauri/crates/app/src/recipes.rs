@@ -1,5 +1,5 @@
-//! How other programs are pointed at Dragoman. Those that speak Anthropic's Messages API can use it now; those that
-//! speak only OpenAI's have nobody to talk to until the proxy has those doors.
+//! How other programs are pointed at Dragoman: those that speak Anthropic's Messages API, and those that speak one of
+//! OpenAI's.
 //!
 //! `{url}`, `{token}` and `{model}` are filled in. "Tested" means that the program is run in `make test`.
 
@@ -32,12 +32,7 @@ pub enum Readiness {
     Tested,
     /// It should work.
     Untested,
-    /// It needs what the proxy does not have yet.
-    Waits,
 }
-
-const WAITS: &str = "It speaks only OpenAI's Responses or Chat Completions API, and Dragoman answers Anthropic's Messages \
-                     API so far. A recipe comes together with those doors; until then there is none that would work.";
 
 /// All of them.
 pub const RECIPES: [Recipe; 11] = [
@@ -135,13 +130,33 @@ Then, in the agent panel's settings, under Anthropic, the API key: {token}
 }
 "#,
     },
-    Recipe { name: "codex", about: "Codex CLI", readiness: Readiness::Waits, text: WAITS },
-    Recipe { name: "openai-sdk", about: "OpenAI's SDKs", readiness: Readiness::Waits, text: WAITS },
+    Recipe {
+        name: "codex",
+        about: "Codex CLI",
+        readiness: Readiness::Tested,
+        text: r#"In ~/.codex/config.toml (the first two keys at its top, before any table):
+
+model = "{model}"
+model_provider = "dragoman"
+
+[model_providers.dragoman]
+name = "Dragoman"
+base_url = "{url}/v1"
+wire_api = "responses"
+experimental_bearer_token = "{token}"
+"#,
+    },
+    Recipe {
+        name: "openai-sdk",
+        about: "OpenAI's SDKs",
+        readiness: Readiness::Tested,
+        text: "In the environment of your program:\n\n  OPENAI_BASE_URL={url}/v1\n  OPENAI_API_KEY={token}\n\nand the model {model}. Both APIs are there: Responses and Chat Completions.\n",
+    },
     Recipe {
         name: "openai-compatible",
         about: "Programs that take an OpenAI-compatible base URL",
-        readiness: Readiness::Waits,
-        text: WAITS,
+        readiness: Readiness::Tested,
+        text: "  Base URL   {url}/v1\n  API key    {token}\n  Model      {model}\n\nTested with opencode's provider of this kind (@ai-sdk/openai-compatible); your program's names for these may differ.\n",
     },
 ];
 

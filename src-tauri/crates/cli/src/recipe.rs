@@ -22,10 +22,6 @@ pub(crate) async fn recipe(common: &Common, name: Option<&str>) -> Result<Exit, 
         say(table(&rows))?;
         return Ok(if name.is_none() { Exit::Success } else { Exit::Failure });
     };
-    if recipe.readiness == Readiness::Waits {
-        say(format_args!("{}: {}", recipe.about, recipe.text))?;
-        return Ok(Exit::Failure);
-    }
     let (app, running) = look(common).await?;
     let text = app.recipe(recipe, running.as_ref());
     app.shutdown(STREAMS).await;
@@ -39,6 +35,5 @@ fn state(readiness: Readiness) -> &'static str {
     match readiness {
         Readiness::Tested => "tested with Dragoman",
         Readiness::Untested => "not tested with Dragoman: written from the program's own documentation",
-        Readiness::Waits => "not possible yet",
     }
 }
