@@ -171,7 +171,7 @@ impl Decision {
             notes.add(
                 What::Adjusted,
                 "model",
-                format!("{instead} can't search; {model} answers this request"),
+                format!("{instead} has no hosted tools such as web search; {model} answers this request"),
             );
         }
         notes

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::anthropic::event::{BlockStart, Citation, Delta, MessageHead, Sink, StreamEvent};
+use crate::anthropic::event::{
+    BlockStart, Citation, Delta, EmptyObject, MessageHead, Sink, StopDelta, StopReason, StreamEvent, Usage,
+};
 use crate::anthropic::request::MessagesRequest;
 use crate::failure::Failure;
 use crate::openai::chat::request::ChatRequest;
@@ -235,6 +237,123 @@ fn a_cache_key_is_the_session_and_a_location_goes_with_the_search() {
     assert_eq!(request.session().as_deref(), Some("mine"));
     let location = request.web_search().unwrap().user_location.unwrap();
     assert_eq!(location.get(), r#"{"type":"approximate","city":"Oslo"}"#);
+}
+
+/// The Messages request that a chat becomes.
+fn messages(chat: &Value, thoughts: &Thoughts) -> Value {
+    let text = chat.to_string();
+    let chat = chat_to_messages(&ChatRequest::parse(&text).unwrap(), thoughts).unwrap();
+    serde_json::from_slice(&chat.body).unwrap()
+}
+
+#[test]
+fn wishes_about_thinking_tools_and_length_are_said_in_the_words_of_messages() {
+    let user = json!([{ "role": "user", "content": "hi" }]);
+    let none = Thoughts::new();
+    let plain = messages(&json!({ "model": "m", "messages": user, "max_tokens": 7 }), &none);
+    assert_eq!((&plain["thinking"]["type"], &plain["max_tokens"]), (&json!("adaptive"), &json!(7)));
+    assert!(plain.get("tool_choice").is_none(), "{plain}");
+    let tool = json!([{ "type": "function", "function": { "name": "f" } }]);
+    let chat = json!({ "model": "m", "messages": user, "max_tokens": 7, "max_completion_tokens": 9, "tools": tool,
+        "reasoning_effort": "none", "tool_choice": "required", "parallel_tool_calls": false });
+    let wished = messages(&chat, &none);
+    assert_eq!((&wished["thinking"]["type"], &wished["max_tokens"]), (&json!("disabled"), &json!(9)));
+    assert_eq!(wished["tool_choice"], json!({ "type": "any", "disable_parallel_tool_use": true }));
+    assert!(wished["output_config"].get("effort").is_none(), "{wished}");
+}
+
+#[test]
+fn an_assistants_turn_is_thought_said_refused_and_called_in_this_order() {
+    let thought = Thought { text: "t".into(), signature: "dragoman1~s".into() };
+    let thoughts = Thoughts::from([("c1".to_owned(), vec![thought].into())]);
+    let call = |id: &str, arguments: &str| json!({ "id": id, "type": "function", "function": { "name": "f", "arguments": arguments } });
+    let chat = json!({ "model": "m", "messages": [
+        { "role": "user", "content": "hi" },
+        { "role": "assistant", "content": "x", "refusal": "no", "tool_calls": [call("c1", ""), call("c2", "[1]")] },
+    ] });
+    let blocks = messages(&chat, &thoughts)["messages"][1]["content"].clone();
+    let kinds: Vec<&Value> = blocks.as_array().unwrap().iter().map(|block| &block["type"]).collect();
+    assert_eq!(kinds, ["thinking", "text", "text", "tool_use", "tool_use"]);
+    assert_eq!((&blocks[1]["text"], &blocks[2]["text"]), (&json!("x"), &json!("no")));
+    assert_eq!((&blocks[3]["input"], &blocks[4]["input"]), (&json!({}), &json!({ "arguments": "[1]" })));
+}
+
+/// One answer of every kind of block, as the events of a Messages stream.
+fn answered(sink: &mut impl Sink, stop_reason: StopReason) {
+    let block = |index, content_block| StreamEvent::ContentBlockStart { index, content_block };
+    let delta = |index, delta| StreamEvent::ContentBlockDelta { index, delta };
+    let stop = |index| StreamEvent::ContentBlockStop { index };
+    sink.event(StreamEvent::MessageStart { message: MessageHead::new("chatcmpl-1", "m", 1) });
+    for (index, (text, signature)) in [("One.", "s1"), ("Two.", "")].into_iter().enumerate() {
+        sink.event(block(index, BlockStart::Thinking { thinking: "", signature: "" }));
+        sink.event(delta(index, Delta::ThinkingDelta { thinking: text.into() }));
+        if !signature.is_empty() {
+            sink.event(delta(index, Delta::SignatureDelta { signature }));
+        }
+        sink.event(stop(index));
+    }
+    for (index, (id, name, json)) in
+        [("c1", "f", "{\"a\":1}"), ("c2", "t", "{\"input\":\"x\"}"), ("c3", "f", "{\"a")]
+            .into_iter()
+            .enumerate()
+    {
+        sink.event(block(index + 2, BlockStart::ToolUse { id, name, input: EmptyObject {} }));
+        sink.event(delta(index + 2, Delta::InputJsonDelta { partial_json: json.into() }));
+        sink.event(stop(index + 2));
+    }
+    let usage = Usage {
+        input_tokens: 2,
+        cache_read_input_tokens: 3,
+        output_tokens: 5,
+        reasoning_tokens: 4,
+        ..Usage::default()
+    };
+    let delta = StopDelta { stop_reason, stop_sequence: None };
+    sink.event(StreamEvent::MessageDelta { delta, usage, context_management: None });
+    sink.event(StreamEvent::MessageStop);
+}
+
+fn form(include_usage: bool) -> ChatForm {
+    ChatForm { include_usage, custom: ["t".to_owned()].into() }
+}
+
+#[test]
+fn an_answer_is_folded_with_whole_calls_only() {
+    let mut answer = ChatAnswer::new(form(false), 9);
+    answered(&mut answer, StopReason::MaxTokens);
+    let whole: Value = serde_json::from_slice(&answer.to_json()).unwrap();
+    let choice = &whole["choices"][0];
+    assert_eq!(choice["message"]["reasoning_content"], "One.\n\nTwo.");
+    assert_eq!(choice["finish_reason"], "length");
+    assert_eq!(
+        choice["message"]["tool_calls"],
+        json!([
+            { "type": "function", "id": "c1", "function": { "name": "f", "arguments": "{\"a\":1}" } },
+            { "type": "custom", "id": "c2", "custom": { "name": "t", "input": "x" } },
+        ])
+    );
+    assert_eq!(answer.dropped_calls, ["f"]);
+    let kept = answer.take_thoughts();
+    assert_eq!(kept, [("c1".to_owned(), vec![Thought { text: "One.".into(), signature: "s1".into() }])]);
+    assert_eq!((&whole["usage"]["prompt_tokens"], &whole["usage"]["total_tokens"]), (&json!(5), &json!(10)));
+}
+
+#[test]
+fn chunks_count_calls_and_tell_the_usage_if_it_is_wanted() {
+    for (include_usage, last) in [(true, "\"usage\""), (false, "\"finish_reason\":\"tool_calls\"")] {
+        let mut stream = ChatStream::new(form(include_usage), 9);
+        answered(&mut stream, StopReason::ToolUse);
+        let told = String::from_utf8(stream.bytes.clone()).unwrap();
+        let chunks: Vec<&str> = told.trim_end().split("\n\n").collect();
+        assert_eq!(chunks[chunks.len() - 1], "data: [DONE]");
+        assert!(chunks[chunks.len() - 2].contains(last), "{told}");
+        assert_eq!(told.contains("\"usage\""), include_usage);
+        assert!(told.contains(r#""delta":{"reasoning_content":"\n\n"}"#), "{told}");
+        for (index, id) in ["c1", "c2", "c3"].iter().enumerate() {
+            assert!(told.contains(&format!(r#"{{"index":{index},"id":"{id}""#)), "{told}");
+        }
+        assert_eq!(stream.take_thoughts().len(), 1);
+    }
 }
 
 /// Text, a citation in it, and a second text.

@@ -94,11 +94,11 @@ impl Passing {
             // Said with the words for what is no event.
             Err(_) => return Event::parse(data).map(|_| 0),
         };
+        if matches!(peek.kind.as_ref(), "response.failed" | "error") {
+            return Err(Event::parse(data)?.failure(now).unwrap_or(Failure::Truncated));
+        }
         self.sequence = peek.sequence_number.unwrap_or(self.sequence + 1);
         match peek.kind.as_ref() {
-            "response.failed" | "error" => {
-                return Err(Event::parse(data)?.failure(now).unwrap_or(Failure::Truncated));
-            }
             "response.created" | "response.in_progress" | "response.queued" => {
                 self.pass_response(data, &peek);
             }

@@ -90,7 +90,7 @@ pub fn pass_on(request: &ClientRequest<'_>, context: PassageContext<'_>) -> Resu
     let has_tools = !tools.is_empty();
     let text =
         |role, text| Entry::Ours(InputItem::Message { role, content: vec![InputPart::InputText { text }] });
-    let mut input = Vec::with_capacity(context.before.len() + items.len() + 4);
+    let mut input = Vec::with_capacity(items.len() + 4);
     if dialect == Dialect::Lite && has_tools {
         input.push(Entry::Tools(std::mem::take(&mut tools)));
     }
@@ -103,8 +103,7 @@ pub fn pass_on(request: &ClientRequest<'_>, context: PassageContext<'_>) -> Resu
             .map(|words| text(Role::Developer, words)),
     );
     let is_stored = request.store != Some(false);
-    let conversation = if is_stored { conversation(context.before, &items)? } else { Vec::new() };
-    input.extend(context.before.iter().map(|raw| Entry::Theirs(Cow::Borrowed(raw))));
+    let conversation = if is_stored { conversation(&items)? } else { Vec::new() };
     input.extend(items);
     if let Some(line) = choice.line {
         input.push(text(Role::Developer, line.into()));
@@ -167,7 +166,7 @@ fn refuse_what_cannot_be_had(request: &ClientRequest<'_>) -> Result<(), Failure>
     Ok(())
 }
 
-/// What the client says in this request.
+/// What is said in the conversation: before this request and in it.
 struct Said<'a> {
     items: Vec<Entry<'a>>,
     /// Tools among the items, for a model that has them elsewhere.
@@ -175,16 +174,9 @@ struct Said<'a> {
 }
 
 /// The whole conversation, owned.
-fn conversation(before: &[Box<RawValue>], items: &[Entry<'_>]) -> Result<Vec<Box<RawValue>>, Failure> {
-    let mut all = before.to_vec();
-    for entry in items {
-        all.push(
-            serde_json::value::to_raw_value(entry).map_err(|error| Failure::Internal {
-                message: format!("an item can't be written: {error}"),
-            })?,
-        );
-    }
-    Ok(all)
+fn conversation(items: &[Entry<'_>]) -> Result<Vec<Box<RawValue>>, Failure> {
+    let owned = items.iter().map(serde_json::value::to_raw_value).collect::<Result<_, _>>();
+    owned.map_err(|error| Failure::Internal { message: format!("an item can't be written: {error}") })
 }
 
 fn said<'a>(
@@ -193,6 +185,18 @@ fn said<'a>(
     notes: &mut Notes,
 ) -> Result<Said<'a>, Failure> {
     let mut said = Said { items: Vec::new(), tools: Vec::new() };
+    let reader = Reader { dialect: context.dialect, reasoning: context.reasoning, known: context.known };
+    let mut take = |place: &str, raw: &'a RawValue, said: &mut Said<'a>| {
+        match reader.item(place, raw, notes)? {
+            Fate::Item(item) => said.items.push(Entry::Theirs(item)),
+            Fate::Tools(tools) => said.tools.extend(tools),
+            Fate::Nothing => {}
+        }
+        Ok::<_, Failure>(())
+    };
+    for raw in context.before {
+        take("previous_response_id", raw, &mut said)?;
+    }
     match &request.input {
         None => {}
         Some(Input::Text(words)) => said.items.push(Entry::Ours(InputItem::Message {
@@ -200,14 +204,8 @@ fn said<'a>(
             content: vec![InputPart::InputText { text: words.clone() }],
         })),
         Some(Input::Items(items)) => {
-            let reader =
-                Reader { dialect: context.dialect, reasoning: context.reasoning, known: context.known };
             for (i, raw) in items.iter().enumerate() {
-                match reader.item(&format!("input.{i}"), raw, notes)? {
-                    Fate::Item(item) => said.items.push(Entry::Theirs(item)),
-                    Fate::Tools(tools) => said.tools.extend(tools),
-                    Fate::Nothing => {}
-                }
+                take(&format!("input.{i}"), raw, &mut said)?;
             }
         }
     }

@@ -114,6 +114,106 @@ fn what_cannot_be_had_is_refused_by_its_place() {
     );
 }
 
+#[test]
+fn items_are_changed_where_the_backend_would_refuse_them_and_nowhere_else() {
+    let picture = json!({ "type": "input_image", "image_url": "https://e", "detail": "low" });
+    let output = json!({ "type": "function_call_output", "call_id": "c", "output": [picture] });
+    let request = json!({ "model": "m", "input": [
+        { "role": "system", "content": "s" },
+        { "content": [picture], "role": "user", "new": 1 },
+        { "type": "item_reference", "id": "rs_gone" },
+        { "type": "reasoning", "summary": [], "encrypted_content": "" },
+        output,
+    ] });
+    let (lite, notes) = passage(&request, Dialect::Lite, |_| {}).unwrap();
+    let mut plain = picture.clone();
+    plain.as_object_mut().unwrap().remove("detail");
+    let message = |role: &str, content: Value| json!({ "type": "message", "role": role, "content": content });
+    let mut user = message("user", json!([plain]));
+    user["new"] = 1.into();
+    let expected = json!([message("developer", json!("s")), user, { "type": "function_call_output", "call_id": "c", "output": [plain] }]);
+    assert_eq!(lite["input"], expected);
+    assert_eq!(notes, ["input.2", "input.3"]);
+    let (classic, _) = passage(&request, Dialect::Classic, |_| {}).unwrap();
+    assert_eq!(classic["input"][2], output, "the classic dialect takes the detail");
+}
+
+#[test]
+fn what_is_about_tools_goes_where_there_are_some() {
+    let mut request = json!({ "model": "m", "input": "x", "tool_choice": "required", "parallel_tool_calls": true,
+        "reasoning": { "context": "current_turn" } });
+    let (bare, _) = passage(&request, Dialect::Classic, |_| {}).unwrap();
+    assert!(bare.get("tool_choice").is_none() && bare.get("parallel_tool_calls").is_none(), "{bare}");
+    assert_eq!(bare["reasoning"]["context"], "current_turn");
+    request["tools"] = json!([{ "type": "web_search_preview", "search_context_size": "low" }]);
+    let (hosted, notes) = passage(&request, Dialect::Classic, |_| {}).unwrap();
+    assert_eq!((&hosted["tool_choice"], &hosted["parallel_tool_calls"]), (&json!("required"), &json!(true)));
+    assert_eq!(hosted["tools"], json!([{ "type": "web_search", "search_context_size": "low" }]));
+    assert_eq!(notes, ["tools.0.type"]);
+    let (lite, _) = passage(&request, Dialect::Lite, |_| {}).unwrap();
+    assert_eq!(lite["reasoning"]["context"], "all_turns");
+}
+
+#[test]
+fn only_what_may_be_gone_on_with_is_remembered() {
+    for (store, remembered) in [(json!(null), 1), (json!(true), 1), (json!(false), 0)] {
+        let text = json!({ "model": "m", "input": "x", "instructions": "i", "store": store }).to_string();
+        let route = Route::to("u", Dialect::Classic, &[]);
+        let context = PassageContext {
+            route: &route,
+            dialect: Dialect::Classic,
+            reasoning: true,
+            instructions: false,
+            thread: "t",
+            before: &[],
+            known: &KnownItems::new(),
+        };
+        let passage = pass_on(&ClientRequest::parse(&text).unwrap(), context).unwrap();
+        assert_eq!(passage.conversation.len(), remembered, "instructions are of one request only");
+    }
+}
+
+#[test]
+fn json_on_several_lines_is_told_on_one() {
+    let mut machine = Passing::new(Passed::default());
+    let data = "{\"type\":\n\"response.output_text.delta\",\n\"delta\":\"a\"}";
+    machine.push(&Frame { event: None, data: data.into() }, 0).unwrap();
+    let told = String::from_utf8(machine.bytes).unwrap();
+    assert_eq!(told.lines().count(), 3, "{told}");
+}
+
+/// What went before is read as anew: another model may have another dialect, another account other reasoning.
+#[test]
+fn a_conversation_from_memory_is_read_for_the_attempt_at_hand() {
+    let raw = |value: Value| serde_json::value::to_raw_value(&value).unwrap();
+    let before = [
+        raw(
+            json!({ "type": "message", "role": "user", "content": [{ "type": "input_image", "image_url": "https://e", "detail": "low" }] }),
+        ),
+        raw(json!({ "type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "old" })),
+        raw(json!({ "type": "message", "role": "assistant", "content": [] })),
+    ];
+    let request = ClientRequest::parse(r#"{"model":"m","input":"go on"}"#).unwrap();
+    let (route, known) = (Route::to("u", Dialect::Lite, &[]), KnownItems::new());
+    let context = PassageContext {
+        route: &route,
+        dialect: Dialect::Lite,
+        reasoning: false,
+        instructions: true,
+        thread: "t",
+        before: &before,
+        known: &known,
+    };
+    let passage = pass_on(&request, context).unwrap();
+    let body: Value = serde_json::from_slice(&passage.body).unwrap();
+    let kinds: Vec<&Value> = body["input"].as_array().unwrap().iter().map(|item| &item["role"]).collect();
+    assert_eq!(kinds, ["user", "assistant", "user"]);
+    assert!(body["input"][0]["content"][0].get("detail").is_none());
+    assert_eq!(body["instructions"], "");
+    assert_eq!(passage.notes.0[0].place, "previous_response_id");
+    assert_eq!(passage.conversation.len(), 3, "it is remembered with what is new");
+}
+
 fn heard(events: &[Value], passed: Passed) -> (Passing, Result<(), Failure>, Vec<Value>) {
     let mut machine = Passing::new(passed);
     let mut outcome = Ok(());
@@ -145,6 +245,10 @@ fn the_terminal_event_holds_what_was_done_in_its_order() {
         let (id, output) = machine.output().unwrap();
         assert_eq!((id, output.len()), ("r", 2));
     }
+    let early =
+        json!({ "type": "response.in_progress", "response": { "id": "r", "model": "u", "output": [] } });
+    let (_, _, told) = heard(&[item(0), early.clone()], Passed::default());
+    assert_eq!(told[1], early, "before the end nothing is filled in");
     let own = json!([{ "id": "x", "type": "new" }]);
     let (_, _, told) = heard(&[item(0), end(own.clone())], Passed::default());
     assert_eq!(told.last().unwrap()["response"]["output"], own, "what the backend says itself stays");
@@ -189,6 +293,7 @@ fn a_failure_is_told_with_what_was_done_and_nothing_follows() {
         let event: Value = serde_json::from_str(data.split_once("data: ").unwrap().1).unwrap();
         assert_eq!(event["response"]["error"], json!({ "code": "server_error", "message": "m" }));
         assert_eq!(event["response"]["output"], json!([{ "id": "i" }]));
+        assert_eq!(event["sequence_number"], 6, "it follows the last one");
         assert_eq!((&event["response"]["id"], &event["response"]["model"]), (&json!("r"), &json!("u")));
         assert!(machine.push(&Frame { event: None, data: created.to_string().into() }, 0).is_ok());
         assert_eq!(machine.bytes.len(), before + data.len());
