@@ -1352,7 +1352,16 @@ default: string | null,
 /**
  * Where the value comes from. A variable or flag goes before the file: what is set here then has no effect.
  */
-source: SettingSource, };
+source: SettingSource, 
+/**
+ * From when on a change counts.
+ */
+counts: SettingCounts, };
+
+/**
+ * From when on a change counts.
+ */
+export type SettingCounts = "at_once" | "next_on" | "next_start";
 
 /**
  * How words become a TOML value.

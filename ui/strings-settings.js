@@ -12,7 +12,12 @@ export const settings = {
   themeAbout: 'Of this window, kept here only.',
   themes: /** @type {[string, string][]} */ ([['system', 'as the system'], ['light', 'light'], ['dark', 'dark']]),
   notSet: 'not set',
-  saved: (/** @type {string} */ title) => `Saved: ${title}`,
+  saved: (/** @type {string} */ title, /** @type {import('./api.d.ts').SettingCounts} */ counts) =>
+    ({
+      at_once: `Saved: ${title}`,
+      next_on: `Saved: ${title}. It counts from the next time the switch is turned on.`,
+      next_start: `Saved: ${title}. It counts from the next start of Dragoman.`,
+    })[counts],
   sources: {
     file: (/** @type {string} */ path, /** @type {number} */ line) => `From ${path}, line ${line}.`,
     environment: (/** @type {string} */ name) => `From the variable ${name}, which goes before the settings file. Change it there.`,
@@ -24,7 +29,7 @@ export const settings = {
     tools: (/** @type {number} */ count) => (count === 1 ? '1 tool' : `${count} tools`),
   },
   reset: 'Back to the default',
-  where: 'Settings are kept in config.toml, with your comments. Each counts from the next request on; an address counts from the next time the switch is turned on.',
+  where: 'Settings are kept in config.toml, with your comments. A change counts from the next request on where nothing else is said.',
   sections: /** @type {Record<string, string>} */ ({
     server: 'Server',
     upstream: 'Backend',

@@ -4,6 +4,7 @@
 mod activity;
 mod notices;
 mod secrets;
+mod settings;
 
 use dragoman::settings::AdminListen;
 use dragoman::{App, Options};

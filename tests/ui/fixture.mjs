@@ -140,13 +140,15 @@ const setting = (key, about, documentation, fields = {}) => ({
   value: null,
   default: null,
   source: { from: 'default' },
+  counts: 'at_once',
   ...fields,
 });
 const settings = () => [
-  setting('server.listen', 'address Claude Code connects to', 'Where Claude Code connects: an address and a port. Port 0 takes a free one; `dragoman serve` prints it. An address that other machines can reach is refused unless `server.allow_remote` is true.', { value: '127.0.0.1:3746', default: '127.0.0.1:3746', source: { from: 'environment', name: 'DRAGOMAN_LISTEN' } }),
+  setting('server.listen', 'address Claude Code connects to', 'Where Claude Code connects: an address and a port. Port 0 takes a free one; `dragoman serve` prints it. An address that other machines can reach is refused unless `server.allow_remote` is true.', { value: '127.0.0.1:3746', default: '127.0.0.1:3746', source: { from: 'environment', name: 'DRAGOMAN_LISTEN' }, counts: 'next_on' }),
   setting('server.allow_remote', 'may other machines connect', 'Set it to `true` if other machines may connect. Whoever can reach the address and knows the client token can use your account, and the connection is not encrypted.', { kind: 'switch', value: 'false', default: 'false' }),
   setting('upstream.compression', 'compress large requests', 'Compress larger requests with zstd: `"auto"` (yes, except to this machine), `"on"` or `"off"`.', { value: 'auto', default: 'auto', choices: ['auto', 'on', 'off'] }),
   setting('accounts.strategy', 'which account answers', 'Which of several accounts answers a session that has none yet. See [accounts.md](accounts.md).', { value: 'priority', default: 'priority', choices: ['priority', 'round-robin', 'most-room'] }),
+  setting('accounts.token_store', 'where logins are kept: keyring or file', 'Where Dragoman keeps logins of its own: `"keyring"` or `"file"`. Logins that are kept in the other place are moved at the next start.', { value: 'keyring', default: 'keyring', choices: ['keyring', 'file'], counts: 'next_start' }),
   setting('models.sonnet', 'model for Claude Sonnet', 'Answers for Claude Sonnet. Without a value: the first `terra` model, else the first of all.', { value: 'gpt-5.5-high', source: { from: 'file', path: '/home/you/.config/dragoman/config.toml', line: 4 } }),
   setting('models.effort', 'effort that overrides the client’s', 'An effort that overrides what the client asks for. Without a value Dragoman does as the client asks.', { choices: ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] }),
   setting('claude_code.when_off', 'Claude Code while Dragoman is off', 'Does Claude Code go back to Anthropic while Dragoman is off? `"ask"`, `"always"` or `"never"`.', { value: 'ask', default: 'ask', choices: ['ask', 'always', 'never'] }),

@@ -277,6 +277,13 @@ async function keyboard() {
     await asks.waitFor({ state: 'detached' });
     await page.locator('#switch').click();
   });
+  await check('what is saved is told, and when it counts if that is not at once', async () => {
+    await open(page, address, 'settings');
+    await page.locator('#set-upstream-compression').selectOption('off');
+    await page.waitForFunction(() => document.querySelector('#toast span')?.textContent === 'Saved: Compress large requests');
+    await page.locator('#set-accounts-token_store').selectOption('file');
+    await page.locator('#toast', { hasText: 'It counts from the next start of Dragoman.' }).waitFor();
+  });
   await check('the settings show how each MCP server fares', async () => {
     await open(page, address, 'settings');
     const servers = page.locator('[data-mcp] li');

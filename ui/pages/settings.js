@@ -1,4 +1,4 @@
-// Every setting, with what it does, where its value comes from and a way back to the default. They count at once.
+// Every setting, with what it does, where its value comes from and a way back to the default. They count at once, or say when.
 
 import { api } from '../verbs.js';
 import { Filter, Line, Select, Toggle } from '../parts/controls.js';
@@ -79,7 +79,7 @@ export function dress(theme) {
 
 /** @param {{ entry: Entry, again: () => void }} props */
 function Setting({ entry, again }) {
-  const { key, kind, value, source, documentation, choices } = entry;
+  const { key, kind, value, source, documentation, choices, counts } = entry;
   const title = words.keys[key] ?? key;
   const [failure, setFailure] = useState(/** @type {string | null} */ (null));
   const locked = source.from === 'environment' || source.from === 'flag';
@@ -88,7 +88,7 @@ function Setting({ entry, again }) {
     setFailure(null);
     try {
       await api.settings.set(key, value);
-      told(words.saved(title));
+      told(words.saved(title, counts));
     } catch (error) {
       setFailure(inWords(error));
     }

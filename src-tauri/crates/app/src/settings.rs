@@ -24,7 +24,7 @@ use toml::{Table, Value};
 
 use dragoman_proxy::{CodexDefaults, Target};
 
-pub use keys::{KEYS, Key, Kind};
+pub use keys::{Counts, KEYS, Key, Kind};
 pub use map::Models;
 pub use problem::{Problem, Source};
 pub(crate) use values::check_name;

@@ -214,8 +214,6 @@ fn bundled() -> Catalog {
 pub(crate) struct Catalogs {
     current: watch::Sender<Arc<Catalog>>,
     file: PathBuf,
-    /// Whose answer the file holds.
-    origin: String,
     state: Mutex<State>,
 }
 
@@ -256,12 +254,7 @@ impl Catalogs {
             }
             None => bundled(),
         };
-        Self {
-            current: watch::Sender::new(Arc::new(catalog)),
-            file,
-            origin: origin.to_owned(),
-            state: Mutex::new(state),
-        }
+        Self { current: watch::Sender::new(Arc::new(catalog)), file, state: Mutex::new(state) }
     }
 
     pub(crate) fn current(&self) -> Arc<Catalog> {
@@ -301,14 +294,20 @@ impl Catalogs {
         });
     }
 
-    /// The end of a question: the answer's etag and body, or nothing. What can't be used changes nothing. Blocks.
-    pub(crate) fn answered(&self, answer: Option<(Option<String>, &[u8])>, now: i64) {
+    /// Somebody else is asked from now on, and soon.
+    pub(crate) fn outdated(&self) {
+        self.state(|state| *state = State { asking: state.asking, ..State::default() });
+    }
+
+    /// The end of a question: the answer's etag and body, or nothing, and who was asked. What can't be used changes
+    /// nothing. Blocks.
+    pub(crate) fn answered(&self, answer: Option<(Option<String>, &[u8])>, origin: &str, now: i64) {
         let read = answer.and_then(|(etag, body)| Some((etag, parse(body)?)));
         let good = read.is_some();
         if let Some((etag, models)) = read {
             let kept = Kept {
                 fetched_at: now,
-                origin: self.origin.clone(),
+                origin: origin.to_owned(),
                 etag: etag.clone(),
                 models: models.clone(),
             };
@@ -408,7 +407,7 @@ mod tests {
         let first = open("here", 1000);
         assert_eq!(first.current().source, Source::Bundled);
         assert!(first.claim() && !first.claim(), "one question at a time");
-        first.answered(Some((Some("v1".into()), live(&["x", "y"]).as_bytes())), 1000);
+        first.answered(Some((Some("v1".into()), live(&["x", "y"]).as_bytes())), "here", 1000);
         assert_eq!((first.current().source, slugs(&first.current())), (Source::Live, vec!["x", "y"]));
         assert!(!first.claim(), "fresh");
 
@@ -429,16 +428,16 @@ mod tests {
     async fn an_empty_or_broken_answer_keeps_the_previous_list() {
         let cache = tempfile::tempdir().unwrap();
         let catalogs = Catalogs::open(cache.path(), "here", 0);
-        catalogs.answered(Some((None, live(&["x"]).as_bytes())), 0);
+        catalogs.answered(Some((None, live(&["x"]).as_bytes())), "here", 0);
         for broken in
             [None, Some((None, &b"{}"[..])), Some((None, b"<html>")), Some((None, br#"{"models":[]}"#))]
         {
-            catalogs.answered(broken, 1);
+            catalogs.answered(broken, "here", 1);
             assert_eq!(slugs(&catalogs.current()), ["x"]);
         }
         tokio::time::advance(Duration::from_secs(301)).await;
         assert!(catalogs.claim());
-        catalogs.answered(None, 2);
+        catalogs.answered(None, "here", 2);
         assert!(!catalogs.claim(), "a pause after a failure");
         tokio::time::advance(PAUSE).await;
         assert!(catalogs.claim());
@@ -448,12 +447,12 @@ mod tests {
     async fn another_etag_on_a_turn_asks_again_once() {
         let cache = tempfile::tempdir().unwrap();
         let catalogs = Catalogs::open(cache.path(), "here", 0);
-        catalogs.answered(Some((Some("v1".into()), live(&["x"]).as_bytes())), 0);
+        catalogs.answered(Some((Some("v1".into()), live(&["x"]).as_bytes())), "here", 0);
         catalogs.notice("v1");
         assert!(!catalogs.claim());
         catalogs.notice("v2");
         assert!(catalogs.claim());
-        catalogs.answered(Some((Some("v1".into()), live(&["x"]).as_bytes())), 0);
+        catalogs.answered(Some((Some("v1".into()), live(&["x"]).as_bytes())), "here", 0);
         catalogs.notice("v2");
         assert!(!catalogs.claim(), "the backend's two answers disagree: that is no reason to ask for ever");
     }

@@ -38,12 +38,13 @@ impl Client {
 impl Codex {
     async fn time(&self) -> Result<Option<i64>, Failure> {
         // Without a login: any answer has a date.
-        let asked = self.http.client(&self.base).head(self.base.clone()).send();
+        let base = &self.signpost.now().base;
+        let asked = self.http.client(base).head(base.clone()).send();
         let response = match timeout(WITHIN, asked).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(unreachable(&error, &self.base)),
+            Ok(Err(error)) => return Err(unreachable(&error, base)),
             Err(_) => {
-                let host = self.base.host_str().unwrap_or("?");
+                let host = base.host_str().unwrap_or("?");
                 let message = format!("{host} does not answer: check the network connection, VPN and proxy.");
                 return Err(Failure::Unreachable { message });
             }

@@ -26,10 +26,11 @@ use crate::config::{BackendKind, Config};
 use crate::demo::Demo;
 use crate::error::Error;
 use crate::files;
-use crate::http::{Http, base_url, install_crypto};
+use crate::http::{Http, install_crypto};
 use crate::identity::Identity;
 use crate::login::Desk;
 use crate::routing::Routing;
+use crate::signpost::{Places, Signpost};
 use crate::stream::EventStream;
 use crate::usage::{Kept, Poller};
 
@@ -139,6 +140,15 @@ impl Client {
         }
     }
 
+    /// From the next request on as these settings say: addresses, compression, version, and which account answers.
+    /// Files and stores stay what they are.
+    pub fn follow(&self, config: &Config) -> Result<(), Error> {
+        match &self.backend {
+            Backend::ChatGpt(codex) => codex.follow(config),
+            Backend::Demo(_) => Ok(()),
+        }
+    }
+
     /// Ends the background tasks and joins them. Streams in flight belong to their holders.
     pub async fn shutdown(&self) {
         self.stop.cancel();
@@ -150,8 +160,7 @@ impl Client {
 }
 
 async fn start_codex(config: Config, tasks: &TaskTracker, stop: &CancellationToken) -> Result<Codex, Error> {
-    let (base, issuer_url) = (base_url(&config.chatgpt_url)?, base_url(&config.issuer_url)?);
-    let api = base_url(&config.api_url)?;
+    let places = Places::of(&config)?;
     for path in [&config.state_dir, &config.cache_dir] {
         let directory = path.clone();
         files::blocking(move || files::create_private_directory(&directory))
@@ -160,21 +169,21 @@ async fn start_codex(config: Config, tasks: &TaskTracker, stop: &CancellationTok
     }
     // Reading the system's certificates and the cached catalog is file work.
     let (cache_dir, origin, version) =
-        (config.cache_dir.clone(), base.to_string(), config.codex_version.clone());
+        (config.cache_dir.clone(), places.base.to_string(), config.codex_version.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         let now = Timestamp::now().as_second();
         Ok::<_, Error>((Http::build()?, Catalogs::open(&cache_dir, &origin, now), Identity::new(&version)))
     });
     let (http, catalogs, identity) = prepared.await.map_err(|error| Error::Task(error.to_string()))??;
     let identity = Arc::new(identity);
-    let issuer = Issuer { http: http.clone(), url: issuer_url };
+    let signpost = Signpost::new(places);
+    let issuer = Issuer { http: http.clone(), signpost: signpost.clone() };
     let accounts = Arc::new(Accounts::new(&config, issuer.clone(), Arc::clone(&identity), tasks.clone()));
     let desk = Desk {
         issuer,
         identity: Arc::clone(&identity),
         codex_home: accounts.codex_home().to_owned(),
         accounts: Arc::clone(&accounts),
-        api: api.clone(),
         ports: Desk::ports(),
         tasks: tasks.clone(),
     };
@@ -184,13 +193,11 @@ async fn start_codex(config: Config, tasks: &TaskTracker, stop: &CancellationTok
         http,
         identity,
         catalogs: Arc::new(catalogs),
-        routing: Routing::new(base.clone(), config.chatgpt_url_is_default),
+        routing: Routing::new(signpost.clone()),
         memory: Arc::default(),
         poller: Poller::new(stop),
         kept: Kept::new(&config.cache_dir),
-        compression: config.compression,
-        base,
-        api,
+        signpost,
         looked_for_cli: AtomicBool::new(false),
         runtime: Handle::current(),
         tasks: tasks.clone(),

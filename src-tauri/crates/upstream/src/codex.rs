@@ -30,6 +30,7 @@ use crate::identity::{Call, Endpoint, Identity, TurnIds};
 use crate::login::Desk;
 use crate::memory::Memory;
 use crate::routing::Routing;
+use crate::signpost::Signpost;
 use crate::stream::{Ears, EventStream, IDLE_LIMIT, Source, Sticky};
 use crate::usage::{Kept, Poller};
 
@@ -50,10 +51,7 @@ pub(crate) struct Codex {
     pub(crate) memory: Arc<Memory>,
     pub(crate) poller: Poller,
     pub(crate) kept: Kept,
-    pub(crate) compression: Compression,
-    pub(crate) base: reqwest::Url,
-    /// The OpenAI API's, for accounts that are a key.
-    pub(crate) api: reqwest::Url,
+    pub(crate) signpost: Signpost,
     pub(crate) looked_for_cli: AtomicBool,
     pub(crate) runtime: Handle,
     pub(crate) tasks: TaskTracker,
@@ -313,8 +311,9 @@ impl Codex {
         uncompressed: bool,
     ) -> Result<EventStream, Refusal> {
         let is_key = credential.kind == AccountKind::ApiKey;
+        let places = self.signpost.now();
         let (endpoint, url, routing_override) = if is_key {
-            (Endpoint::ApiResponses, join(&self.api, "/responses"), None)
+            (Endpoint::ApiResponses, join(&places.api, "/responses"), None)
         } else {
             let origin = self.routing.origin(&self.http, &self.identity, credential).await;
             (Endpoint::Responses, join(&origin.base, "/codex/responses"), origin.routing_override)
@@ -336,7 +335,7 @@ impl Codex {
                 routing_override: routing_override.as_deref(),
             },
         );
-        let wanted = match self.compression {
+        let wanted = match places.compression {
             // Nothing is known of the public API taking compressed bodies.
             Compression::Auto => !is_loopback(&url) && !is_key,
             Compression::On => true,
@@ -560,5 +559,7 @@ async fn compressed(body: Bytes) -> Result<Bytes, Failure> {
 
 #[cfg(test)]
 mod failover_tests;
+#[cfg(test)]
+mod follow_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -2,7 +2,7 @@
 //!
 //! Not here: `content-encoding` and `content-length`, which belong to the body.
 
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use dragoman_protocol::route::Dialect;
@@ -62,11 +62,7 @@ use Endpoint::{AccountsCheck, ApiModels, ApiResponses, Models, Responses, Search
 
 /// The table. A row that gives no value sends no header.
 static TABLE: &[Row] = &[
-    Row {
-        name: "version",
-        on: &[Responses, Search, Models],
-        value: |us, _, _| Some(us.version().to_owned()),
-    },
+    Row { name: "version", on: &[Responses, Search, Models], value: |us, _, _| Some(us.version()) },
     Row {
         name: "originator",
         on: &[Responses, Search, Models, Token],
@@ -153,7 +149,7 @@ fn originator(on: Endpoint) -> &'static str {
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// From the settings.
-    configured: String,
+    configured: RwLock<String>,
     /// From an installed Codex CLI, once that has been asked.
     installed: OnceLock<Option<String>>,
     platform: String,
@@ -161,14 +157,20 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn new(version: &str) -> Self {
-        Self { configured: version.to_owned(), installed: OnceLock::new(), platform: platform() }
+        Self { configured: RwLock::new(version.to_owned()), installed: OnceLock::new(), platform: platform() }
+    }
+
+    /// Another version is configured.
+    pub(crate) fn present(&self, version: &str) {
+        version.clone_into(&mut self.configured.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The Codex version that we present: the configured one, raised to an installed one.
-    pub(crate) fn version(&self) -> &str {
+    pub(crate) fn version(&self) -> String {
+        let configured = self.configured.read().unwrap_or_else(PoisonError::into_inner);
         match self.installed.get() {
-            Some(Some(installed)) if numbers(installed) > numbers(&self.configured) => installed,
-            _ => &self.configured,
+            Some(Some(installed)) if numbers(installed) > numbers(&configured) => installed.clone(),
+            _ => configured.clone(),
         }
     }
 

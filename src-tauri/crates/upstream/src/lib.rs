@@ -22,6 +22,7 @@ mod limits;
 mod login;
 mod memory;
 mod routing;
+mod signpost;
 mod stream;
 #[cfg(test)]
 mod testing;

@@ -11,6 +11,7 @@ use crate::accounts::Credential;
 use crate::attempt::AccountTag;
 use crate::http::{Http, join};
 use crate::identity::{Call, Endpoint, Identity};
+use crate::signpost::{Places, Signpost};
 
 /// From the request to the whole answer.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -26,12 +27,17 @@ pub(crate) struct Origin {
     pub(crate) routing_override: Option<String>,
 }
 
+impl Origin {
+    /// Where everybody goes of whom nothing else is known.
+    fn usual(base: &reqwest::Url) -> Self {
+        Self { base: base.clone(), routing_override: None }
+    }
+}
+
 /// The routing of the accounts seen so far.
 #[derive(Debug)]
 pub(crate) struct Routing {
-    default: reqwest::Url,
-    /// False if the user set a base URL: then it is the only origin there is.
-    may_change: bool,
+    signpost: Signpost,
     known: Mutex<HashMap<AccountTag, Known>>,
     /// One discovery at a time.
     asking: tokio::sync::Mutex<()>,
@@ -39,6 +45,8 @@ pub(crate) struct Routing {
 
 #[derive(Debug, Clone)]
 struct Known {
+    /// Who said so.
+    asked: reqwest::Url,
     origin: Origin,
     /// For failures: when to ask again.
     until: Option<Instant>,
@@ -65,62 +73,64 @@ struct Account {
 }
 
 impl Routing {
-    pub(crate) fn new(default: reqwest::Url, may_change: bool) -> Self {
-        Self { default, may_change, known: Mutex::new(HashMap::new()), asking: tokio::sync::Mutex::new(()) }
+    pub(crate) fn new(signpost: Signpost) -> Self {
+        Self { signpost, known: Mutex::new(HashMap::new()), asking: tokio::sync::Mutex::new(()) }
     }
 
-    fn default_origin(&self) -> Origin {
-        Origin { base: self.default.clone(), routing_override: None }
-    }
-
-    fn recall(&self, tag: &AccountTag) -> Option<Origin> {
+    fn recall(&self, tag: &AccountTag, places: &Places) -> Option<Origin> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get(tag)?;
+        let known = known.get(tag).filter(|known| places.may_move && known.asked == places.base)?;
         known.until.is_none_or(|until| Instant::now() < until).then(|| known.origin.clone())
     }
 
     /// The origin as far as it is known, without asking.
     pub(crate) fn known(&self, tag: &AccountTag) -> Origin {
-        self.recall(tag).unwrap_or_else(|| self.default_origin())
+        let places = self.signpost.now();
+        self.recall(tag, &places).unwrap_or_else(|| Origin::usual(&places.base))
     }
 
     /// The account's origin; asks the backend at the first use.
     pub(crate) async fn origin(&self, http: &Http, identity: &Identity, credential: &Credential) -> Origin {
-        let Some(id) = credential.account_id.as_deref().filter(|_| self.may_change) else {
-            return self.default_origin();
+        let places = self.signpost.now();
+        let base = &places.base;
+        let Some(id) = credential.account_id.as_deref().filter(|_| places.may_move) else {
+            return Origin::usual(base);
         };
-        if let Some(origin) = self.recall(&credential.tag) {
+        if let Some(origin) = self.recall(&credential.tag, &places) {
             return origin;
         }
         let _asking = self.asking.lock().await;
-        if let Some(origin) = self.recall(&credential.tag) {
+        if let Some(origin) = self.recall(&credential.tag, &places) {
             return origin;
         }
-        let known = match tokio::time::timeout(LIMIT, self.ask(http, identity, credential)).await {
-            Ok(Ok(answer)) => Known { origin: self.choose(&answer, id), until: None },
+        let (origin, until) = match tokio::time::timeout(LIMIT, self.ask(base, http, identity, credential))
+            .await
+        {
+            Ok(Ok(answer)) => (choose(base, &answer, id), None),
             // The request behind it will be refused too; once the login is renewed, this is asked again.
-            Ok(Err(Refused::Unauthorized)) => return self.default_origin(),
+            Ok(Err(Refused::Unauthorized)) => return Origin::usual(base),
             failed => {
                 let why = match failed {
                     Ok(Err(Refused::Other(why))) => why,
                     _ => "no answer in time".to_owned(),
                 };
                 tracing::warn!(why, "workspace routing discovery failed, going on with the default origin");
-                Known { origin: self.default_origin(), until: Some(Instant::now() + AGAIN) }
+                (Origin::usual(base), Some(Instant::now() + AGAIN))
             }
         };
-        let origin = known.origin.clone();
+        let known = Known { asked: base.clone(), origin: origin.clone(), until };
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(credential.tag.clone(), known);
         origin
     }
 
     async fn ask(
         &self,
+        base: &reqwest::Url,
         http: &Http,
         identity: &Identity,
         credential: &Credential,
     ) -> Result<Answer, Refused> {
-        let url = join(&self.default, "/wham/accounts/check");
+        let url = join(base, "/wham/accounts/check");
         let headers = identity
             .headers(Endpoint::AccountsCheck, &Call { credential: Some(credential), ..Call::default() });
         let words = |error: reqwest::Error| Refused::Other(error.without_url().to_string());
@@ -131,40 +141,38 @@ impl Routing {
             status => Err(Refused::Other(format!("status {status}"))),
         }
     }
+}
 
-    /// What the answer says about this account, as far as we may follow it.
-    fn choose(&self, answer: &Answer, id: &str) -> Origin {
-        let mut origin = self.default_origin();
-        let mut entries = answer.accounts.iter().filter(|account| account.id.as_deref() == Some(id));
-        let (Some(account), None) = (entries.next(), entries.next()) else {
-            tracing::warn!(
-                "workspace routing does not name this account exactly once, using the default origin"
-            );
-            return origin;
-        };
-        match account.workspace_backend_origin.as_deref() {
-            None | Some("" | "NO_CONSTRAINT") => {}
-            Some(text) => match allowed(text) {
-                Some(host) if origin.base.set_host(Some(&host)).is_ok() => {
-                    // The default is https://chatgpt.com; a default elsewhere exists in tests only.
-                    let _ = origin.base.set_scheme("https");
-                    let _ = origin.base.set_port(None);
-                }
-                _ => tracing::warn!(
-                    "workspace routing names an origin outside chatgpt.com, using the default one"
-                ),
-            },
-        }
-        origin.routing_override = match account.account_routing_override.as_deref() {
-            Some(word @ ("us" | "us_cr")) => Some(word.to_owned()),
-            None | Some("" | "NO_CONSTRAINT") => None,
-            Some(_) => {
-                tracing::warn!("workspace routing names an unknown override, ignoring it");
-                None
+/// What the answer says about this account, as far as we may follow it.
+fn choose(base: &reqwest::Url, answer: &Answer, id: &str) -> Origin {
+    let mut origin = Origin::usual(base);
+    let mut entries = answer.accounts.iter().filter(|account| account.id.as_deref() == Some(id));
+    let (Some(account), None) = (entries.next(), entries.next()) else {
+        tracing::warn!("workspace routing does not name this account exactly once, using the default origin");
+        return origin;
+    };
+    match account.workspace_backend_origin.as_deref() {
+        None | Some("" | "NO_CONSTRAINT") => {}
+        Some(text) => match allowed(text) {
+            Some(host) if origin.base.set_host(Some(&host)).is_ok() => {
+                // The default is https://chatgpt.com; a default elsewhere exists in tests only.
+                let _ = origin.base.set_scheme("https");
+                let _ = origin.base.set_port(None);
             }
-        };
-        origin
+            _ => {
+                tracing::warn!("workspace routing names an origin outside chatgpt.com, using the default one")
+            }
+        },
     }
+    origin.routing_override = match account.account_routing_override.as_deref() {
+        Some(word @ ("us" | "us_cr")) => Some(word.to_owned()),
+        None | Some("" | "NO_CONSTRAINT") => None,
+        Some(_) => {
+            tracing::warn!("workspace routing names an unknown override, ignoring it");
+            None
+        }
+    };
+    origin
 }
 
 /// The host, if this is `https://chatgpt.com` or `https://*.chatgpt.com` without port, path or user.
@@ -187,8 +195,8 @@ mod tests {
     use crate::accounts::tests::credential;
     use crate::testing::{Server, json_answer};
 
-    fn routing() -> Routing {
-        Routing::new("https://chatgpt.com/backend-api".parse().unwrap(), true)
+    fn usual() -> reqwest::Url {
+        "https://chatgpt.com/backend-api".parse().unwrap()
     }
 
     fn chosen(origin: &str, word: &str) -> (String, Option<String>) {
@@ -196,7 +204,7 @@ mod tests {
             {"id": "other", "workspace_backend_origin": "https://x.chatgpt.com"},
             {"id": "me", "workspace_backend_origin": origin, "account_routing_override": word}]}))
         .unwrap();
-        let origin = routing().choose(&answer, "me");
+        let origin = choose(&usual(), &answer, "me");
         (origin.base.to_string(), origin.routing_override)
     }
 
@@ -230,7 +238,7 @@ mod tests {
             {"id": "me", "workspace_backend_origin": "https://a.chatgpt.com"}, {"id": "me"}]});
         for answer in [twice, serde_json::json!({"accounts": []})] {
             let answer = serde_json::from_value(answer).unwrap();
-            assert_eq!(routing().choose(&answer, "me"), routing().default_origin());
+            assert_eq!(choose(&usual(), &answer, "me"), Origin::usual(&usual()));
         }
     }
 
@@ -248,11 +256,11 @@ mod tests {
         let me = credential("me", "token", None);
         let base: reqwest::Url = format!("{}/backend-api", server.url).parse().unwrap();
 
-        let fixed = Routing::new(base.clone(), false);
+        let fixed = Routing::new(Signpost::all_at(base.as_str()));
         assert_eq!(fixed.origin(&http, &identity, &me).await.base, base);
         assert_eq!(server.requests().len(), 0);
 
-        let routing = Routing::new(base, true);
+        let routing = Routing::new(Signpost::moving(base.as_str()));
         for _ in 0..2 {
             let origin = routing.origin(&http, &identity, &me).await;
             assert_eq!(origin.base.as_str(), "https://eu.chatgpt.com/backend-api");
@@ -275,7 +283,7 @@ mod tests {
         .await;
         let base: reqwest::Url = server.url.parse().unwrap();
         let (http, identity) = (Http::build().unwrap(), Identity::new("0.169.0"));
-        let routing = Routing::new(base.clone(), true);
+        let routing = Routing::new(Signpost::moving(base.as_str()));
         assert_eq!(routing.origin(&http, &identity, &credential("me", "old", None)).await.base, base);
         let renewed = routing.origin(&http, &identity, &credential("me", "new", None)).await;
         assert_eq!(renewed.base.host_str(), Some("eu.chatgpt.com"));
@@ -285,7 +293,7 @@ mod tests {
     async fn a_failed_discovery_goes_on_with_the_default_and_is_not_repeated_at_once() {
         let server = Server::start(|_, _| json_answer(500, "{}")).await;
         let base: reqwest::Url = server.url.parse().unwrap();
-        let routing = Routing::new(base.clone(), true);
+        let routing = Routing::new(Signpost::moving(base.as_str()));
         let me = credential("me", "token", None);
         for _ in 0..3 {
             let origin = routing.origin(&Http::build().unwrap(), &Identity::new("0.169.0"), &me).await;

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::answer::{At, ErrorAnswer, Input, Problem, Told};
 use crate::App;
-use crate::settings::{KEYS, Key, Kind, Settings, Source};
+use crate::settings::{Counts, KEYS, Key, Kind, Settings, Source};
 
 /// Each key has a section in it; a test of the settings sees to that.
 const DOCUMENT: &str = include_str!("../../../../../docs/configuration.md");
@@ -38,6 +38,8 @@ pub(super) struct Setting {
     default: Option<String>,
     /// Where the value comes from. A variable or flag goes before the file: what is set here then has no effect.
     source: SettingSource,
+    /// From when on a change counts.
+    counts: Counts,
 }
 
 /// Where a value comes from.
@@ -97,6 +99,7 @@ fn all(settings: &Settings) -> Vec<Setting> {
             value: entry.value,
             default: default.value,
             source: settings.source(key.name).into(),
+            counts: key.counts(),
         };
     shown.map(setting).collect()
 }
@@ -149,6 +152,20 @@ mod tests {
             );
             assert!(!setting.documentation.contains("\n#"), "{} runs into the next", setting.key);
             assert_eq!(setting.value, setting.default);
+        }
+    }
+
+    #[test]
+    fn the_documentation_says_when_a_change_counts_that_does_not_count_at_once() {
+        for setting in all(&Settings::default()) {
+            let says = |words| setting.documentation.contains(words);
+            let (next_on, next_start) = (says("the next time it is turned on"), says("at the next start"));
+            let told = match setting.counts {
+                Counts::AtOnce => (false, false),
+                Counts::NextOn => (true, false),
+                Counts::NextStart => (false, true),
+            };
+            assert_eq!((next_on, next_start), told, "{}", setting.key);
         }
     }
 

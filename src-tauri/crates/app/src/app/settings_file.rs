@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Inner, proxy_config, strategy};
+use super::{App, Inner, proxy_config, upstream_config};
 use crate::Error;
 use crate::paths::{self, Environment, Mode, Paths};
 use crate::settings::{Flag, Layers, Settings, check_name};
@@ -108,7 +108,10 @@ impl Inner {
             *config =
                 Arc::new(dragoman_proxy::Config { extra_tools, ..proxy_config(&settings, &self.token) });
         });
-        self.client.set_strategy(strategy(&settings));
+        if let Err(error) = self.client.follow(&upstream_config(&self.paths, &settings, self.backend)) {
+            // Settings take no address that the client does not.
+            tracing::error!(%error, "the backend's settings from before are in force");
+        }
         if self.settings.borrow().log.level != settings.log.level {
             self.log.set_level(settings.log.level);
         }

@@ -20,6 +20,20 @@ pub struct Key {
     pub about: &'static str,
 }
 
+/// From when on a change counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[ts(rename = "SettingCounts")]
+#[schema(as = SettingCounts)]
+pub enum Counts {
+    /// At once, or from the next request on.
+    AtOnce,
+    /// When the switch is turned on the next time.
+    NextOn,
+    /// When the program starts the next time.
+    NextStart,
+}
+
 /// How words become a TOML value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -101,6 +115,15 @@ impl Key {
     /// The part after the dot.
     pub fn field(&self) -> &'static str {
         self.name.split_once('.').map_or(self.name, |(_, field)| field)
+    }
+
+    /// From when on a change counts.
+    pub fn counts(&self) -> Counts {
+        match self.name {
+            "server.listen" => Counts::NextOn,
+            "accounts.token_store" | "log.keep_days" => Counts::NextStart,
+            _ => Counts::AtOnce,
+        }
     }
 
     /// The words that can be chosen; none if it is no choice.

@@ -11,6 +11,7 @@ use super::secret::Secret;
 use super::tokens::Renewed;
 use crate::http::{Http, join, unreachable};
 use crate::identity::{Call, Endpoint, Identity};
+use crate::signpost::Signpost;
 
 /// OpenAI's public client id of the Codex CLI.
 pub(crate) const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
@@ -50,10 +51,15 @@ struct Request<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Issuer {
     pub(crate) http: Http,
-    pub(crate) url: reqwest::Url,
+    pub(crate) signpost: Signpost,
 }
 
 impl Issuer {
+    /// A page of it.
+    pub(crate) fn at(&self, path: &str) -> reqwest::Url {
+        join(&self.signpost.now().issuer, path)
+    }
+
     /// Spends the refresh token.
     pub(crate) async fn refresh(
         &self,
@@ -69,7 +75,7 @@ impl Issuer {
             refresh_token: token.expose(),
         })
         .map_err(|error| internal(error.to_string()))?;
-        let url = join(&self.url, "/oauth/token");
+        let url = self.at("/oauth/token");
         let headers = identity.headers(Endpoint::Token, &Call::default());
         let call = async {
             let response =

@@ -12,6 +12,7 @@ use super::*;
 use crate::attempt::Lane;
 use crate::files;
 use crate::http::Http;
+use crate::signpost::Signpost;
 use crate::testing::{Server, Step, json_answer};
 
 /// What a request needs, made by hand.
@@ -105,7 +106,7 @@ pub(super) fn accounts(home: &Path, issuer: &str, store: TokenStoreKind) -> Arc<
         ..Config::new(home.join("cache"), home.join("state"))
     };
     files::create_private_directory(&config.state_dir).unwrap();
-    let issuer = Issuer { http: Http::build().unwrap(), url: issuer.parse().unwrap() };
+    let issuer = Issuer { http: Http::build().unwrap(), signpost: Signpost::all_at(issuer) };
     Arc::new(Accounts::new(&config, issuer, Arc::new(Identity::new("0.169.0")), TaskTracker::new()))
 }
 

@@ -7,7 +7,6 @@ use tokio::sync::watch;
 
 use super::{Backend, Client};
 use crate::accounts::{AccountId, AccountProblem, AccountView, Accounts, AccountsView, NewLogin, Roster};
-use crate::config::Strategy;
 use crate::limits::Limits;
 
 impl Client {
@@ -77,13 +76,6 @@ impl Client {
     /// Uses the login that a Codex CLI keeps in this directory (its `CODEX_HOME`), beside the other accounts.
     pub async fn link_account(&self, codex_home: PathBuf) -> Result<AccountId, AccountProblem> {
         self.room()?.add_linked(codex_home).await
-    }
-
-    /// How accounts are chosen from now on; sessions stay where they are.
-    pub fn set_strategy(&self, strategy: Strategy) {
-        if let Ok(accounts) = self.room() {
-            accounts.set_strategy(strategy);
-        }
     }
 
     /// Keeps a key of the OpenAI API, which is not asked whether it likes it.

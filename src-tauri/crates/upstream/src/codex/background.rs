@@ -14,8 +14,11 @@ use tokio::time::timeout;
 use super::Codex;
 use crate::accounts::AccountKind;
 use crate::catalog;
+use crate::config::Config;
+use crate::error::Error;
 use crate::http::join;
 use crate::identity::{Call, Endpoint};
+use crate::signpost::Places;
 
 impl Codex {
     /// Starts what a first request needs and nobody waits for.
@@ -35,6 +38,23 @@ impl Codex {
         }
     }
 
+    /// From the next request on: other addresses, another version that requests name. Another backend has another
+    /// catalog; until it is there, the one from before counts.
+    pub(crate) fn follow(self: &Arc<Self>, config: &Config) -> Result<(), Error> {
+        let (places, before) = (Places::of(config)?, self.signpost.now());
+        self.identity.present(&config.codex_version);
+        self.accounts.set_strategy(config.strategy);
+        if *before != places {
+            let moves = (&before.base, &before.api) != (&places.base, &places.api);
+            self.signpost.turn(places);
+            if moves {
+                self.catalogs.outdated();
+                self.look_after_catalog();
+            }
+        }
+        Ok(())
+    }
+
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
         self.tasks.spawn_on(
@@ -46,9 +66,11 @@ impl Codex {
     }
 
     async fn fetch_catalog(self: Arc<Self>) {
-        let answer = timeout(Duration::from_secs(30), self.ask_catalog()).await;
+        let places = self.signpost.now();
+        let answer = timeout(Duration::from_secs(30), self.ask_catalog(&places)).await;
         let answer = match answer {
-            Ok(Ok(answer)) => Some(answer),
+            // What somebody says who is not asked any more counts for nothing.
+            Ok(Ok(answer)) => (self.signpost.now().base == places.base).then_some(answer),
             Ok(Err(why)) => {
                 tracing::debug!(why, "the catalog cannot be fetched, keeping the one there is");
                 None
@@ -58,21 +80,22 @@ impl Codex {
         let now = Timestamp::now().as_second();
         let catalogs = Arc::clone(&self.catalogs);
         let write = move || {
-            catalogs.answered(answer.as_ref().map(|(etag, body)| (etag.clone(), &body[..])), now);
+            let answer = answer.as_ref().map(|(etag, body)| (etag.clone(), &body[..]));
+            catalogs.answered(answer, places.base.as_str(), now);
         };
         let _ = tokio::task::spawn_blocking(write).await;
     }
 
-    async fn ask_catalog(&self) -> Result<(Option<String>, Bytes), String> {
+    async fn ask_catalog(&self, places: &Places) -> Result<(Option<String>, Bytes), String> {
         let words = |failure: Failure| failure.to_string();
         let account = self.accounts.for_catalog().await.map_err(words)?;
         let credential = account.usable().await.map_err(words)?;
         let is_key = account.kind == AccountKind::ApiKey;
         let (endpoint, url) = if is_key {
-            (Endpoint::ApiModels, join(&self.api, "/models"))
+            (Endpoint::ApiModels, join(&places.api, "/models"))
         } else {
-            let mut url = join(&self.base, "/codex/models");
-            url.query_pairs_mut().append_pair("client_version", self.identity.version());
+            let mut url = join(&places.base, "/codex/models");
+            url.query_pairs_mut().append_pair("client_version", &self.identity.version());
             (Endpoint::Models, url)
         };
         let headers =

@@ -235,13 +235,17 @@ async fn while_the_issuer_is_down_another_account_answers_and_nobody_is_signed_o
 #[tokio::test(start_paused = true)]
 async fn sessions_take_turns_but_each_stays_with_its_account() {
     let backend = Backend::start().await;
-    let house =
-        with_accounts(&backend, &["one", "two"], |config| config.strategy = Strategy::RoundRobin).await;
+    let mut kept = None;
+    let house = with_accounts(&backend, &["one", "two"], |config| {
+        config.strategy = Strategy::RoundRobin;
+        kept = Some(config.clone());
+    })
+    .await;
     for session in ["a", "b", "c", "a", "b", "a"] {
         ask(&house, session).await.unwrap();
     }
     assert_eq!(backend.asked(), ["one", "two", "one", "one", "two", "one"]);
-    house.client.set_strategy(Strategy::Priority);
+    house.client.follow(&Config { strategy: Strategy::Priority, ..kept.unwrap() }).unwrap();
     for session in ["b", "d", "e"] {
         ask(&house, session).await.unwrap();
     }

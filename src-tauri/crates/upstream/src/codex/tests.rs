@@ -40,8 +40,11 @@ pub(crate) async fn house(url: &str, change: impl FnOnce(&mut Config)) -> House 
     };
     let now = Timestamp::now().as_second();
     let origin = base(&config.chatgpt_url);
-    Catalogs::open(&config.cache_dir, &origin, now)
-        .answered(Some((Some("v1".into()), br#"{"models":[{"slug":"gpt-x"}]}"#)), now);
+    Catalogs::open(&config.cache_dir, &origin, now).answered(
+        Some((Some("v1".into()), br#"{"models":[{"slug":"gpt-x"}]}"#)),
+        &origin,
+        now,
+    );
     change(&mut config);
     House { client: Client::start(config).await.unwrap(), home }
 }

@@ -15,7 +15,7 @@ pub(super) async fn check(desk: &Desk, key: &Secret, progress: &Progress) -> Res
         return Err(LoginError::KeyMalformed);
     }
     progress.push(LoginStep::CheckingKey);
-    let url = join(&desk.api, "/models");
+    let url = join(&desk.issuer.signpost.now().api, "/models");
     let request = desk.issuer.http.client(&url).get(url.clone()).bearer_auth(key.expose()).build();
     let answer = match request {
         Ok(request) => call::send(&desk.issuer.http, request).await,

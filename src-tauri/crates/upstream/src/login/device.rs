@@ -12,7 +12,6 @@ use super::error::{LoginError, Step};
 use super::oauth::{self, Issued};
 use super::progress::{LoginStep, Progress};
 use crate::accounts::{CLIENT_ID, Secret};
-use crate::http::join;
 
 /// How long the code can be typed.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -74,7 +73,7 @@ pub(super) async fn sign_in(desk: &Desk, progress: &Progress) -> Result<Issued, 
     // By a clock that is wrong the server's time may be over before it begins: then ours counts.
     let expires_at = told.filter(|at| *at > started).unwrap_or(most).min(most);
     progress.push(LoginStep::DeviceCode {
-        url: join(&desk.issuer.url, "/codex/device").to_string(),
+        url: desk.issuer.at("/codex/device").to_string(),
         code: call::clean(&code),
         expires_at,
     });
@@ -122,7 +121,7 @@ async fn post<T: for<'de> Deserialize<'de>>(
     path: &str,
     body: &impl Serialize,
 ) -> Result<T, Trouble> {
-    let url = join(&desk.issuer.url, path);
+    let url = desk.issuer.at(path);
     let request = desk.issuer.http.client(&url).post(url.clone()).json(body).build();
     call::send(&desk.issuer.http, request.map_err(|_| Trouble::Unreadable)?).await?.json()
 }

@@ -80,8 +80,6 @@ pub(crate) struct Desk {
     pub(crate) identity: Arc<Identity>,
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) codex_home: PathBuf,
-    /// Base URL of the OpenAI API.
-    pub(crate) api: reqwest::Url,
     pub(crate) ports: Vec<u16>,
     pub(crate) tasks: TaskTracker,
 }

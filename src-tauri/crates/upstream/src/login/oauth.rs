@@ -20,7 +20,7 @@ use super::Desk;
 use super::call::{self, Trouble, refusal};
 use super::error::{LoginError, Step};
 use crate::accounts::{CLIENT_ID, Secret};
-use crate::http::{Http, join};
+use crate::http::Http;
 
 /// In the order in which the CLI sends them.
 const SCOPES: [&str; 6] =
@@ -164,13 +164,13 @@ pub(super) async fn exchange_device(
     code: &Secret,
     verifier: &Secret,
 ) -> Result<Issued, LoginError> {
-    let redirect = join(&desk.issuer.url, "/deviceauth/callback");
+    let redirect = desk.issuer.at("/deviceauth/callback");
     let redirect = RedirectUrl::new(redirect.into()).map_err(internal)?;
     exchange(desk, &client(desk)?, code, PkceCodeVerifier::new(verifier.expose().to_owned()), &redirect).await
 }
 
 fn client(desk: &Desk) -> Result<Client, LoginError> {
-    let at = |path| join(&desk.issuer.url, path).to_string();
+    let at = |path| desk.issuer.at(path).to_string();
     Ok(oauth2::Client::new(ClientId::new(CLIENT_ID.to_owned()))
         .set_auth_uri(AuthUrl::new(at("/oauth/authorize")).map_err(internal)?)
         .set_token_uri(TokenUrl::new(at("/oauth/token")).map_err(internal)?))

@@ -11,7 +11,6 @@ use super::Desk;
 use super::call;
 use super::keep::is_ours;
 use crate::accounts::{AccountKind, AccountProblem, CLIENT_ID, Secret};
-use crate::http::join;
 use crate::identity::{Call, Endpoint};
 
 /// The issuer gets this long; signing out does not depend on it.
@@ -94,7 +93,7 @@ pub(super) async fn revoke(desk: &Desk, refresh: Option<&Secret>, access: Option
         }
         (None, None) => return Revoked::NoToken,
     };
-    let url = join(&desk.issuer.url, "/oauth/revoke");
+    let url = desk.issuer.at("/oauth/revoke");
     let headers = desk.identity.headers(Endpoint::Token, &Call::default());
     let client = desk.issuer.http.client(&url);
     let request = match client.post(url.clone()).json(&request).headers(headers).build() {
