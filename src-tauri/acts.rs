@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use arboard::Clipboard;
-use dragoman::{App, Connect, Error, LoginKind, LoginRun, LoginStep, Scope, Server, Shell, Way};
+use dragoman::{App, Connect, Error, LoginKind, LoginRun, LoginStep, Scope, Server, Shell, Way, Weight};
 use tauri::{AppHandle, Manager, async_runtime};
 use tauri_plugin_autostart::ManagerExt as _;
 use tokio::sync::watch;
@@ -50,7 +50,7 @@ pub(crate) fn act(handle: &AppHandle, act: Act) {
     async_runtime::spawn(async move {
         let app = handle.state::<App>().inner().clone();
         let done = match act {
-            Act::Switch => switch(&app).await,
+            Act::Switch => switch(&handle, &app).await,
             Act::SignIn => {
                 sign_in(&handle, &app);
                 Ok(())
@@ -95,11 +95,15 @@ pub(crate) fn act(handle: &AppHandle, act: Act) {
     });
 }
 
-/// The snapshot tells what became of it, also of a port that is busy.
-async fn switch(app: &App) -> Result<(), Error> {
+/// The snapshot tells what became of it, also of a port that is busy. What becomes of Claude Code meanwhile is asked in
+/// the window, on whatever page it shows: a menu has no place for a question.
+async fn switch(handle: &AppHandle, app: &App) -> Result<(), Error> {
     let is_on = matches!(app.snapshot().borrow().server, Server::On { .. });
     if is_on {
         app.turn_off().await;
+        if app.asks_while_off() {
+            window::open(handle.clone(), None).await;
+        }
     } else if let Err(error) = app.turn_on().await {
         tracing::warn!(%error, "not listening");
     }
@@ -129,8 +133,14 @@ async fn set_up(app: &App) -> Result<(), Error> {
     let connect = Connect { scope: Scope::User, disable_auto_mode: false, dry_run: false };
     let report = app.connect(connect, None).await?;
     // What stands in the way, for example a key in the environment: the worst comes first.
-    if let Some(conflict) = report.conflicts.first() {
-        tell::trouble(&conflict.to_string()).await;
+    let worst = report.conflicts.first();
+    let title = worst.and_then(|worst| match worst.weight {
+        Weight::Blocks => Some("Claude Code is set up, but goes elsewhere"),
+        Weight::Warns => Some("Claude Code is set up, with something in the way"),
+        Weight::Notes => None,
+    });
+    if let (Some(title), Some(worst)) = (title, worst) {
+        tell::show(title, &worst.to_string()).await;
     }
     Ok(())
 }

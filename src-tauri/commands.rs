@@ -8,14 +8,14 @@ use dragoman::{Answer, App, Call, Reply};
 use futures_util::StreamExt as _;
 use tauri::State;
 use tauri::ipc::Channel;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use crate::tray::Standing;
+use crate::tray;
 
 /// Why there is no tray icon, if there is none; changes come as the event `notice`.
 #[tauri::command]
-pub(crate) fn notice(standing: State<'_, watch::Sender<Standing>>) -> Option<&'static str> {
-    standing.borrow().notice()
+pub(crate) fn notice(app: State<'_, App>) -> Option<&'static str> {
+    app.tray().borrow().and_then(tray::notice)
 }
 
 /// The calls that stream to the page, by the number the page gave each. Dropping a sender ends its call.

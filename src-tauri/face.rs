@@ -155,8 +155,8 @@ pub(crate) mod tests {
 
     use super::*;
     use dragoman::{
-        AccountKind, AccountView, Activity, AdminState, CatalogSource, Decider, Dialect, Effort, Limits,
-        Listed, Models, Ongoing, Standing, Totals,
+        AccountKind, AccountView, Activity, CatalogSource, Decider, Dialect, Effort, Limits, Listed, Models,
+        Ongoing, Standing, Totals,
     };
 
     /// Friday, 2026-11-20, 14:58 in Berlin.
@@ -169,7 +169,7 @@ pub(crate) mod tests {
         Snapshot {
             version: "0",
             server: Server::On { address: ([127, 0, 0, 1], 3746).into() },
-            admin: AdminState::Off,
+            admin: Server::Off,
             account: AccountView {
                 label: Some("you@example.com".to_owned()),
                 plan: Some("plus".to_owned()),

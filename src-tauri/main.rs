@@ -20,14 +20,12 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write;
 use std::process::ExitCode;
 
-use dragoman::{App, BackendKind, Options};
+use dragoman::{App, BackendKind, Options, TrayState};
 use tauri::plugin::TauriPlugin;
 use tauri::{AppHandle, Manager, RunEvent, WindowEvent, Wry, async_runtime};
-use tokio::sync::watch;
 
 use crate::acts::Busy;
 use crate::leave::Leaving;
-use crate::tray::Standing;
 
 /// What the command line asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,13 +90,11 @@ fn run(wanted: Start) -> ExitCode {
         Ok(app) => app,
         Err(error) => return trouble::show(&error),
     };
-    let standing = watch::Sender::new(Standing::Unknown);
     let built = tauri::Builder::default()
         .plugin(one_program(&app))
         .plugin(tauri_plugin_autostart::Builder::new().arg("--background").build())
         .plugin(update::plugin())
         .manage(app)
-        .manage(standing)
         .manage(commands::Streams::default())
         .manage(Leaving::default())
         .manage(Busy::default())
@@ -164,7 +160,7 @@ fn live(handle: &AppHandle, event: RunEvent) {
         // `None`: the last window was closed. The program lives in the tray, unless there is none to come back from.
         RunEvent::ExitRequested { code: None, api, .. } => {
             api.prevent_exit();
-            if handle.state::<watch::Sender<Standing>>().borrow().is_homeless() {
+            if handle.state::<App>().tray().borrow().is_some_and(TrayState::is_homeless) {
                 leave::quit(handle);
             }
         }

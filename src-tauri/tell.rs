@@ -72,7 +72,8 @@ pub(crate) async fn trouble(message: &str) {
     show("That did not work", message).await;
 }
 
-async fn show(title: &str, text: &str) {
+/// Something that was clicked came to this.
+pub(crate) async fn show(title: &str, text: &str) {
     let mut notification = Notification::new();
     notification.appname("Dragoman").summary(title).body(text);
     #[cfg(target_os = "linux")]

@@ -2,77 +2,41 @@
 //!
 //! On Linux an icon needs two things that may be missing. The *library* is loaded by tray-icon with `dlopen`, and its
 //! absence is a panic: so a process of our own tries it first ([`probe`], DECISIONS 26). The *host* (the panel that
-//! shows icons) may come and go at any time: it is watched on the bus. [`Standing`] is what both say.
+//! shows icons) may come and go at any time: it is watched on the bus. [`TrayState`] is what both say.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dragoman::App;
+use dragoman::{App, TrayState};
 use tauri::image::Image;
 use tauri::menu::{CheckMenuItem, IsMenuItem, Menu, MenuItem, PredefinedMenuItem, Submenu};
 use tauri::tray::{TrayIcon, TrayIconBuilder};
 use tauri::{AppHandle, Emitter, Manager, Wry, async_runtime, include_image};
-use tokio::sync::watch;
 
 use crate::acts::{self, Busy};
 use crate::face::{Face, Sign};
 use crate::leave::Leaving;
 use crate::menu::{Act, Entry};
 
-/// Whether a person can find the program in a tray.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Not known yet.
-    Unknown,
-    /// There is a tray with our icon in it.
-    Here,
-    /// Nothing shows tray icons at the moment.
-    NoHost,
-    /// The library that makes tray icons can't be loaded.
-    NoLibrary,
-}
-
-impl Standing {
-    /// True if waiting can't make it better.
-    pub(crate) fn is_settled(self) -> bool {
-        matches!(self, Self::Here | Self::NoLibrary)
-    }
-
-    /// True if the window is the only way to the program.
-    pub(crate) fn is_homeless(self) -> bool {
-        matches!(self, Self::NoHost | Self::NoLibrary)
-    }
-
-    /// As the check-up is told.
-    fn told(self) -> Option<dragoman::Tray> {
-        match self {
-            Self::Unknown => None,
-            Self::Here => Some(dragoman::Tray::Here),
-            Self::NoHost => Some(dragoman::Tray::NoHost),
-            Self::NoLibrary => Some(dragoman::Tray::NoLibrary),
-        }
-    }
-
-    /// The sentence that the window shows about it. A key of `ui/strings.js`.
-    pub(crate) fn notice(self) -> Option<&'static str> {
-        match self {
-            Self::Unknown | Self::Here => None,
-            Self::NoHost => Some("noHost"),
-            Self::NoLibrary => Some("noLibrary"),
-        }
+/// The sentence that the window shows where the program has no place in a tray. A key of `ui/strings.js`.
+pub(crate) fn notice(tray: TrayState) -> Option<&'static str> {
+    match tray {
+        TrayState::Here => None,
+        TrayState::NoHost => Some("noHost"),
+        TrayState::NoLibrary => Some("noLibrary"),
     }
 }
 
-/// Makes the icon and starts what keeps it, the window and [`Standing`] true.
+/// Makes the icon and starts what keeps it, the window and [`TrayState`] true.
 pub(crate) fn start(handle: &AppHandle, library: bool) -> tauri::Result<()> {
     let tray = if library {
         let tray = Tray::build(handle)?;
         watch_host(handle);
         Some(tray)
     } else {
-        stand(handle, Standing::NoLibrary);
+        stand(handle, TrayState::NoLibrary);
         None
     };
     async_runtime::spawn(follow(handle.clone(), tray));
@@ -131,8 +95,10 @@ struct Tray {
 #[derive(Default)]
 struct Drawn {
     face: Option<Face>,
-    /// Counts the menus: a click on a line of an earlier one does nothing.
+    /// Counts the menus.
     menu: u64,
+    /// What stood in the one before: a click may have been on its way when it was made anew.
+    earlier: Vec<Entry>,
     status: Option<MenuItem<Wry>>,
     /// The lines below the first, those of groups behind their group.
     items: Vec<Item>,
@@ -191,7 +157,8 @@ impl Tray {
         }
         match &before {
             Some(before) if has_shape_of(&before.menu, &face.menu) => drawn.update(before, &face, flipped)?,
-            _ => {
+            before => {
+                drawn.earlier = before.as_ref().map(|before| before.menu.clone()).unwrap_or_default();
                 let menu = drawn.menu(handle, &face.line, &face.menu)?;
                 self.icon.set_menu(Some(menu))?;
             }
@@ -274,10 +241,12 @@ impl Drawn {
     /// What the line of this id is for.
     fn act(&self, id: &str) -> Option<Act> {
         let (menu, line) = id.split_once('.')?;
-        if menu.parse() != Ok(self.menu) {
-            return None;
-        }
-        match lines(&self.face.as_ref()?.menu).get(line.parse::<usize>().ok()?)? {
+        let menu = match self.menu.checked_sub(menu.parse().ok()?)? {
+            0 => &self.face.as_ref()?.menu,
+            1 => &self.earlier,
+            _ => return None,
+        };
+        match lines(menu).get(line.parse::<usize>().ok()?)? {
             Entry::Button(act, _) | Entry::Check(act, ..) => Some(act.clone()),
             Entry::Separator | Entry::Words(_) | Entry::Group(..) => None,
         }
@@ -342,10 +311,9 @@ pub(crate) fn clean(handle: &AppHandle) {
     }
 }
 
-fn stand(handle: &AppHandle, now: Standing) {
-    handle.state::<App>().tell_tray(now.told());
-    handle.state::<watch::Sender<Standing>>().send_replace(now);
-    if let Err(error) = handle.emit("notice", now.notice()) {
+fn stand(handle: &AppHandle, now: TrayState) {
+    handle.state::<App>().tell_tray(now);
+    if let Err(error) = handle.emit("notice", notice(now)) {
         tracing::debug!(%error, "no window took the notice");
     }
 }
@@ -396,8 +364,8 @@ fn watch_host(handle: &AppHandle) {
         gio::BusType::Session,
         "org.kde.StatusNotifierWatcher",
         gio::BusNameWatcherFlags::NONE,
-        move |_, _, _| stand(&appeared, Standing::Here),
-        move |_, _| stand(&vanished, Standing::NoHost),
+        move |_, _, _| stand(&appeared, TrayState::Here),
+        move |_, _| stand(&vanished, TrayState::NoHost),
     );
 }
 
@@ -415,5 +383,5 @@ pub(crate) fn probe() -> ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn watch_host(handle: &AppHandle) {
-    stand(handle, Standing::Here);
+    stand(handle, TrayState::Here);
 }

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use dragoman::App;
+use dragoman::{App, TrayState};
 use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use crate::Opening;
 use crate::commands::Streams;
 use crate::size::{LEAST, Size};
-use crate::tray::Standing;
 
 const LABEL: &str = "main";
 
@@ -95,10 +94,10 @@ pub(crate) async fn open_at_start(handle: AppHandle, opening: Opening) {
     let wanted = match opening {
         Opening::Window => true,
         Opening::IfHomeless => {
-            let mut standing = handle.state::<watch::Sender<Standing>>().subscribe();
-            let settled = standing.wait_for(|standing| standing.is_settled());
+            let mut tray = handle.state::<App>().tray();
+            let settled = tray.wait_for(|tray| tray.is_some_and(TrayState::is_settled));
             let settled = tokio::time::timeout(GRACE, settled).await.is_ok();
-            !settled || standing.borrow().is_homeless()
+            !settled || tray.borrow().is_some_and(TrayState::is_homeless)
         }
         Opening::Background => false,
     };

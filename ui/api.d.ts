@@ -160,19 +160,6 @@ exchange: Exchange, } | { "type": "notice",
 notice: Notice, };
 
 /**
- * The state of the admin API's listener.
- */
-export type AdminState = { "state": "off" } | { "state": "on", 
-/**
- * Where.
- */
-address: string, } | { "state": "failed", 
-/**
- * What happened and what to do.
- */
-message: string, };
-
-/**
  * A name that a client could ask for.
  */
 export type AskedName = { 
@@ -740,7 +727,7 @@ line: string, } | { "step": "checking_key" } | { "step": "exchanging" } | { "ste
  */
 export type LoginWay = { "kind": "browser", 
 /**
- * Shall Dragoman open it? Else the address is only told.
+ * Open it, or only show the address.
  */
 open: boolean, } | { "kind": "device" } | { "kind": "manual" } | { "kind": "linked" } | { "kind": "import", 
 /**
@@ -915,7 +902,11 @@ model?: string,
 /**
  * The only account that may answer.
  */
-account?: string, };
+account?: string, 
+/**
+ * The model is chosen as for a request of this kind.
+ */
+scenario?: Scenario, };
 
 /**
  * Shall contents be kept?
@@ -1081,6 +1072,19 @@ paused: boolean, };
 export type Pool = "chatgpt" | "api";
 
 /**
+ * Accounts that a rule of the model map can ask for together, by the word before its comma.
+ */
+export type PoolAccounts = { 
+/**
+ * The word.
+ */
+pool: Pool, 
+/**
+ * Who is in it, the preferred one first.
+ */
+accounts: Array<AccountId>, };
+
+/**
  * What is told while it is answered.
  */
 export type PromptEvent = { "type": "asked", 
@@ -1224,7 +1228,7 @@ export type Revoked = { "state": "yes" } | { "state": "not_ours" } | { "state": 
 export type Scenario = "web_search" | "compact" | "long_context" | "image" | "background" | "subagent" | "think";
 
 /**
- * The state of the proxy's listener.
+ * The state of a listener.
  */
 export type ServerState = { "state": "off" } | { "state": "on", 
 /**
@@ -1477,7 +1481,7 @@ server: ServerState,
 /**
  * The admin API's listener.
  */
-admin: AdminState, 
+admin: ServerState, 
 /**
  * The account in use.
  */
@@ -1824,6 +1828,8 @@ accounts; and each request when it has ended. */
   "GET /admin/models/resolve": { body: undefined, answer: Mapped },
   /** This description. */
   "GET /admin/openapi.json": { body: undefined, answer: unknown },
+  /** The pools and who is in each, as far as is known. A rule `api,gpt-5.5` is answered by accounts of `api` only. */
+  "GET /admin/pools": { body: undefined, answer: PoolAccounts[] },
   /** How other programs are pointed here. With the local token. */
   "GET /admin/recipes": { body: undefined, answer: ClientRecipe[] },
   /** Whether contents are kept, and how many. */

@@ -2,6 +2,7 @@
 // the keys that work everywhere. It starts everything.
 
 import { api } from './verbs.js';
+import { WhileOff } from './parts/claude_code.js';
 import { Button, Toggle } from './parts/controls.js';
 import { Icon, Sign } from './parts/icons.js';
 import { Note, useKeys } from './parts/layout.js';
@@ -104,7 +105,7 @@ function Banners() {
     ${lost && !live && html`<${Note} tone="warn" id="lost" role="status">${lost.status === 401 ? inWords(lost) : words.lost}<//>`}
     ${shown && html`<${Note} tone="warn" id="notice">${shown}<//>`}
     ${failed && html`<${Note} tone="bad" id="hint" role="alert" action=${html`<${Button} kind="quiet" onPress=${() => api.setServer(true)}>${text.server.retry}<//>`}>${sentence(failed)}<//>`}
-    ${server?.state === 'off' && html`<${Note} id="hint">${text.server.offHint}<//>`}
+    ${server && server.state !== 'on' && html`<${WhileOff} />`}
   </div>`;
 }
 

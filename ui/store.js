@@ -89,13 +89,13 @@ function take(snapshot) {
     readSetUp();
     change({ ended: [] }); // it may be another program than before
   }
-  // With the switch Claude Code comes and goes.
-  else if (state.snapshot?.server.state !== snapshot.server.state) readSetUp();
+  // With the switch Claude Code comes and goes; it is also set up elsewhere, in the tray for example.
+  else if (state.snapshot?.server.state !== snapshot.server.state || state.snapshot.claude_code !== snapshot.claude_code) readSetUp();
   change({ snapshot, live: true, lost: null });
   remember(REMEMBERED, snapshot);
 }
 
-/** How Claude Code is set up is read from its file: at the start, when it was changed here, and when the switch was turned. */
+/** How Claude Code is set up is read from its file: at the start, when it was changed, and when the switch was turned. */
 export async function readSetUp() {
   try {
     const { status: setUp } = await api.claudeCode.status();

@@ -113,10 +113,11 @@ export const api = {
   doctor: (quick, tell, signal) => stream('POST', '/admin/doctor', { quick }, tell, signal),
 
   /**
-   * A question on the path that Claude Code uses, of the model that answers for this name.
-   * @param {string} text @param {string | null} model @param {(event: import('./api.d.ts').PromptEvent) => void} tell @param {AbortSignal} signal
+   * A question on the path that Claude Code uses, of the model that answers for this name and kind of request.
+   * @param {{ text: string, model?: string, scenario?: import('./api.d.ts').Scenario }} prompt `scenario`: the model is that for requests of this kind
+   * @param {(event: import('./api.d.ts').PromptEvent) => void} tell @param {AbortSignal} signal
    */
-  ask: (text, model, tell, signal) => stream('POST', '/admin/prompt', model === null ? { text } : { text, model }, tell, signal),
+  ask: (prompt, tell, signal) => stream('POST', '/admin/prompt', prompt, tell, signal),
 
   activity: {
     /** The last requests that ended, newest first; later ones come with the events. @param {AbortSignal} signal @returns {Promise<import('./api.d.ts').Exchange[]>} */

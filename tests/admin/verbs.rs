@@ -226,6 +226,44 @@ async fn usage_is_summed_pruned_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_prompt_for_a_kind_of_request_is_answered_by_the_model_of_its_rule() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    fake.script([Rule::any("ready").always().text("ready")]);
+    let rule = dragoman.admin("PUT", "/admin/models/rules/think").json(&json!({ "target": "gpt-5.5-high" }));
+    good(&rule.send().await);
+    let asked = async |prompt: Value| {
+        let events = dragoman.admin("POST", "/admin/prompt").json(&prompt).open().await.events().await;
+        assert_eq!(events.last().unwrap().data["type"], "done", "{events:?}");
+        let body = fake.turns().pop().unwrap().body;
+        (body["model"].clone(), body["reasoning"]["effort"].clone())
+    };
+    assert_ne!(asked(json!({ "text": "hi" })).await.0, "gpt-5.5");
+    let thinking = asked(json!({ "text": "hi", "scenario": "think" })).await;
+    assert_eq!(thinking, (json!("gpt-5.5"), json!("high")));
+    let activity = good(&dragoman.admin("GET", "/admin/activity").send().await);
+    assert_eq!(activity[0]["decider"], json!({ "kind": "scenario", "of": "think" }));
+}
+
+#[tokio::test]
+async fn the_pools_tell_who_is_in_each() {
+    let fake = FakeChatGpt::start();
+    let dragoman = start(&fake).await;
+    let pools = async || good(&dragoman.admin("GET", "/admin/pools").send().await);
+    let own = good(&dragoman.admin("GET", "/admin/accounts").send().await)["accounts"][0]["id"].clone();
+    let one = json!([{ "pool": "chatgpt", "accounts": [own] }, { "pool": "api", "accounts": [] }]);
+    assert_eq!(pools().await, one);
+    fake.accept_key("sk-canary-0123456789abcdefghij");
+    let way = json!({ "way": { "kind": "api_key", "key": "sk-canary-0123456789abcdefghij" } });
+    let login = good(&dragoman.admin("POST", "/admin/logins").json(&way).send().await);
+    let mut steps = dragoman.admin("GET", &format!("/admin/logins/{}/steps", login["id"])).open().await;
+    let steps = tokio::time::timeout(SOON, steps.events()).await.unwrap();
+    let key = &steps.last().unwrap().data["account"];
+    let both = json!([{ "pool": "chatgpt", "accounts": [own] }, { "pool": "api", "accounts": [key] }]);
+    assert_eq!(pools().await, both);
+}
+
+#[tokio::test]
 async fn a_prompt_is_streamed_through_the_real_path_and_ends_with_who_asked() {
     let fake = FakeChatGpt::start();
     let dragoman = start(&fake).await;

@@ -206,7 +206,8 @@ impl Case {
     /// The files that must be there, and those that may.
     fn files(&self) -> (BTreeSet<String>, BTreeSet<String>) {
         let mut needed = BTreeSet::from(["case.toml".to_owned()]);
-        let mut allowed = BTreeSet::from(["config.toml".to_owned(), "catalog.json".to_owned()]);
+        let mut allowed: BTreeSet<String> =
+            ["config.toml", "catalog.json", "mcp.json"].map(str::to_owned).into();
         for step in &self.steps {
             needed.extend(step.client.clone());
             needed.extend(step.events.clone());

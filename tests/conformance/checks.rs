@@ -35,6 +35,9 @@ pub(crate) fn trials(ci: bool, update: bool) -> Vec<Trial> {
             control_lines_are_understood_or_refused,
         ),
         Trial::test("runner::odd_case_directories_are_refused", odd_case_directories_are_refused),
+        Trial::test("exported::a_recorded_request_with_tools_of_mcp_servers_passes_as_a_case", || {
+            exported::a_recorded_request_with_tools_of_mcp_servers_passes_as_a_case().map_err(Failed::from)
+        }),
         Trial::test("exported::a_recorded_conversation_passes_as_a_case", || {
             exported::a_recorded_conversation_passes_as_a_case().map_err(Failed::from)
         }),

@@ -9,11 +9,11 @@ use support::fake::{FakeChatGpt, Rule};
 use support::{Dragoman, Launch};
 
 use crate::case::Case;
-use crate::run;
+use crate::{offered, run};
 
 /// A conversation is recorded and exported, and the case passes.
 pub(crate) fn a_recorded_conversation_passes_as_a_case() -> Result<(), String> {
-    let (_dragoman, directory) = exported()?;
+    let (_dragoman, directory) = exported(None)?;
     let case = Case::read(&directory)?;
     holds(case.steps.len() == 2, "both requests are in it")?;
     let text = |name: &str| case.file(name).unwrap_or_default();
@@ -22,9 +22,30 @@ pub(crate) fn a_recorded_conversation_passes_as_a_case() -> Result<(), String> {
     run::run(&case, false)
 }
 
+/// A request to which tools of MCP servers were added carries them along.
+pub(crate) fn a_recorded_request_with_tools_of_mcp_servers_passes_as_a_case() -> Result<(), String> {
+    let (_dragoman, directory) = exported(Some(TOOLS))?;
+    let case = Case::read(&directory)?;
+    let text = |name: &str| case.file(name).unwrap_or_default();
+    holds(text("2.upstream.json").contains("mcp__files__read_all"), "the tools went upstream")?;
+    run::run(&case, false)?;
+    // Without them it must fail.
+    std::fs::write(directory.join("mcp.json"), TOOLS.replace("read_all", "read_some"))
+        .map_err(|error| error.to_string())?;
+    let failed = run::run(&Case::read(&directory)?, false);
+    holds(failed.is_err_and(|why| why.contains("read_some")), "it passed with other tools")
+}
+
+/// Of two servers.
+const TOOLS: &str = r#"[
+    {"name": "mcp__files__read", "description": "Reads.", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}},
+    {"name": "mcp__files__read_all", "description": "Reads all.", "input_schema": {"type": "object"}},
+    {"name": "mcp__web-1__get", "description": "Gets.", "input_schema": {"type": "object"}}
+]"#;
+
 /// The same with another answer of the backend's must fail: the run above is no formality.
 pub(crate) fn a_case_that_was_changed_fails() -> Result<(), String> {
-    let (_dragoman, directory) = exported()?;
+    let (_dragoman, directory) = exported(None)?;
     let path = directory.join("2.events.sse");
     let events = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
     std::fs::write(&path, events.replace("Done.", "Gone.")).map_err(|error| error.to_string())?;
@@ -106,20 +127,28 @@ async fn record_openai() -> Result<(Dragoman, [PathBuf; 2]), String> {
     Ok((dragoman, [chat, responses]))
 }
 
-/// The directory of an exported conversation, and the program whose home it is in.
-fn exported() -> Result<(Dragoman, PathBuf), String> {
+/// The directory of an exported conversation, and the program whose home it is in; `tools`: beside servers that offer
+/// these.
+fn exported(tools: Option<&str>) -> Result<(Dragoman, PathBuf), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    runtime.block_on(record())
+    runtime.block_on(record(tools))
 }
 
-async fn record() -> Result<(Dragoman, PathBuf), String> {
+async fn record(tools: Option<&str>) -> Result<(Dragoman, PathBuf), String> {
     let fake = FakeChatGpt::start();
     fake.script([Rule::any("look").think("Look first.").text("I look."), Rule::any("more").text("Done.")]);
-    let launch = Launch::beside(&fake).admin("127.0.0.1:0");
-    let dragoman = launch.config("[models]\nopus = \"gpt-5.5-high\"\n").start().await;
+    let launch = Launch::beside(&fake).admin("127.0.0.1:0").config("[models]\nopus = \"gpt-5.5-high\"\n");
+    let launch = match tools {
+        Some(tools) => offered::beside(launch, tools)?,
+        None => launch,
+    };
+    let dragoman = launch.start().await;
+    if tools.is_some() {
+        offered::ready(&dragoman).await?;
+    }
     let put = dragoman.admin("PUT", "/admin/recording").json(&json!({ "on": true })).send().await;
     holds(put.status == 200, "recording could not be switched on")?;
     catalog(&dragoman).await?;

@@ -11,6 +11,7 @@ mod diff;
 mod exported;
 mod ids;
 mod notes;
+mod offered;
 mod placeholder;
 mod run;
 mod script;

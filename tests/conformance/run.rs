@@ -12,7 +12,7 @@ use crate::case::{Case, Catalog, Dialect, Step, beside};
 use crate::placeholder::Bindings;
 use crate::script;
 use crate::upstream::{Seen, Upstream};
-use crate::{diff, notes};
+use crate::{diff, notes, offered};
 
 /// The longest that a case may take.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -70,6 +70,11 @@ impl<'a> Runner<'a> {
             Some(text) => launch.config(&text),
             None => launch,
         };
+        let tools = case.file("mcp.json");
+        let launch = match &tools {
+            Some(text) => offered::beside(launch, text)?,
+            None => launch,
+        };
         let dragoman = launch
             .argument("-vv")
             .env("DRAGOMAN_CHATGPT_URL", &upstream.chatgpt_url())
@@ -80,6 +85,9 @@ impl<'a> Runner<'a> {
         let runner = Self { case, update, upstream, dragoman, bindings, heard: 0 };
         if case.signed_in {
             runner.catalog().await?;
+        }
+        if tools.is_some() {
+            offered::ready(&runner.dragoman).await?;
         }
         Ok(runner)
     }

@@ -17,7 +17,7 @@ fn conflicts_are_told_with_file_and_line() {
     for words in [
         format!("Mind: ANTHROPIC_API_KEY is set in {}, line 2.", rc.display()),
         format!("In the way: ANTHROPIC_BASE_URL is set in {}, line 3.", project.display()),
-        "In the way: CLAUDE_CODE_USE_BEDROCK is set in the environment of this terminal.".to_owned(),
+        "In the way: CLAUDE_CODE_USE_BEDROCK is set in this program's environment.".to_owned(),
         "A claude.ai login is kept".to_owned(),
     ] {
         assert!(said.contains(&words), "{words} is not in: {said}");

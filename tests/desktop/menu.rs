@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use support::fake::{FakeChatGpt, Rule};
 use support::{EMAIL, Ports, TOKEN, own_login, visit};
 
 use crate::app::{Launch, ask, eventually};
 use crate::tray::Tray;
+
+/// After a click: longer than the program takes to draw what became of it.
+const SETTLED: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 async fn a_model_and_an_effort_that_are_chosen_answer_the_next_request() {
@@ -52,7 +56,7 @@ async fn the_line_that_holds_already_keeps_its_mark() {
     tray.says("Effort: low").await;
     // The panel flips the mark of what is clicked; here nothing changes, so it must come back.
     tray.click("low").await;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::time::sleep(SETTLED).await;
     assert_eq!(tray.is_checked("low").await, Some(true));
     assert_eq!(tray.is_checked("As Claude Code asks").await, Some(false));
     let written = fs::read_to_string(app.path().join("dragoman/config/config.toml")).unwrap();
@@ -133,6 +137,31 @@ async fn claude_code_is_set_up_and_the_set_up_undone() {
 }
 
 #[tokio::test]
+async fn turned_off_in_the_tray_a_window_asks_what_becomes_of_claude_code() {
+    let app = Launch::new().start();
+    let tray = Tray::of(&app).await;
+    tray.address().await;
+    tray.click("Set up Claude Code").await;
+    tray.says("Claude Code is set up ✓ · undo").await;
+    tray.click("Dragoman on").await;
+    eventually("the window opens", async || app.windows() == ["Dragoman"]).await;
+    assert_eq!(tray.status().await, "Off");
+    tray.click("Dragoman on").await;
+    tray.address().await;
+
+    // Who has said so for good is not asked.
+    let app = Launch::new().env("DRAGOMAN_CLAUDE_CODE_WHEN_OFF", "never").start();
+    let tray = Tray::of(&app).await;
+    tray.address().await;
+    tray.click("Set up Claude Code").await;
+    tray.says("Claude Code is set up ✓ · undo").await;
+    tray.click("Dragoman on").await;
+    eventually("the line says Off", async || tray.status().await == "Off").await;
+    tokio::time::sleep(2 * SETTLED).await;
+    assert_eq!(app.windows(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_environment_is_copied_for_each_shell() {
     let app = Launch::new().start();
     let tray = Tray::of(&app).await;
@@ -153,6 +182,11 @@ async fn the_environment_is_copied_for_each_shell() {
             copied().lines().any(|other| other == line)
         })
         .await;
+        // On X11 it lives in the program that copied it, which must not let go of it.
+        tokio::time::sleep(SETTLED).await;
+        let copied = copied();
+        assert!(copied.lines().any(|other| other == line), "it did not stay: {copied}");
+        assert!(copied.ends_with('\n'), "the last line would not be run: {copied}");
     }
 }
 
@@ -172,11 +206,13 @@ async fn starting_at_login_is_switched_on_and_off() {
     let program = text.lines().find(|line| line.starts_with("Exec=")).unwrap_or_default();
     assert!(program.contains("dragoman-desktop") && program.ends_with("--background"), "{text}");
 
-    eventually("the mark is on", async || tray.is_checked("Start at login").await == Some(true)).await;
+    tokio::time::sleep(SETTLED).await;
+    assert_eq!(tray.is_checked("Start at login").await, Some(true));
 
     tray.click("Start at login").await;
     eventually("the file is gone", async || entry().is_err()).await;
-    eventually("the mark is off", async || tray.is_checked("Start at login").await == Some(false)).await;
+    tokio::time::sleep(SETTLED).await;
+    assert_eq!(tray.is_checked("Start at login").await, Some(false));
 }
 
 #[tokio::test]

@@ -89,10 +89,26 @@ async fn a_busy_port_is_told_once() {
     // The same again is no news.
     tray.click("Dragoman on").await;
     eventually("the mark is off again", async || tray.is_checked("Dragoman on").await == Some(false)).await;
+    // Nor is it when something else changes meanwhile.
+    tray.click("low").await;
+    tray.says("Effort: low").await;
     tokio::time::sleep(QUIET).await;
     let told = heard.so_far();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].1.contains(&busy.port().to_string()), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_of_a_set_up_is_told() {
+    let heard = Heard::listen().await;
+    let app = Launch::new().env("ANTHROPIC_API_KEY", "sk-ant-canary").start();
+    let tray = Tray::of(&app).await;
+    tray.address().await;
+    tray.click("Set up Claude Code").await;
+    heard.eventually("Claude Code is set up, with something in the way").await;
+    let told = heard.so_far();
+    assert!(told[0].1.contains("ANTHROPIC_API_KEY"), "{told:?}");
+    assert!(!told[0].1.contains("canary"), "{told:?}");
 }
 
 #[tokio::test]

@@ -85,10 +85,13 @@ impl Tray {
         self.line(label).await.checked
     }
 
-    /// Clicks a line, as the panel would.
+    /// Clicks a line, as the panel would; again if the menu was made anew just then, as such a click reaches nobody.
     pub(crate) async fn click(&self, label: &str) {
-        let id = self.line(label).await.id;
-        self.menu.call::<_, _, ()>("Event", &(id, "clicked", Value::from(0i32), 0u32)).await.unwrap();
+        eventually(&format!("{label} takes a click"), async || {
+            let click = (self.line(label).await.id, "clicked", Value::from(0i32), 0u32);
+            self.menu.call::<_, _, ()>("Event", &click).await.is_ok()
+        })
+        .await;
     }
 
     /// The same, when the line has appeared.

@@ -24,7 +24,7 @@ async fn the_page_switches_and_the_tray_follows() {
 
     page.click("#switch").await;
     page.says("#state", "Off").await;
-    page.says("#hint", "gets no answer").await;
+    page.says("#hint", "get no answer").await;
     eventually("the tray follows", async || tray.status().await == "Off").await;
     assert_eq!(page.value("document.getElementById('switch').ariaChecked").await, "false");
 
@@ -138,6 +138,31 @@ async fn copying_takes_the_lines_with_the_token_and_the_page_hides_it() {
     let copied = page.clipboard().await;
     assert!(copied.contains(&format!("export ANTHROPIC_BASE_URL='http://{address}'\n")), "{copied}");
     assert!(copied.contains(&format!("export ANTHROPIC_AUTH_TOKEN='{TOKEN}'\n")), "{copied}");
+    tray.click("Quit").await;
+}
+
+#[tokio::test]
+async fn the_question_about_claude_code_stands_on_whatever_page_is_open() {
+    let fake = FakeChatGpt::start();
+    let page = Page::open(Launch::beside(&fake).signed_in(&fake).argument("--window")).await;
+    let tray = Tray::of(&page).await;
+    let address = tray.address().await;
+    let settings = || fs::read_to_string(page.path().join("claude/settings.json")).unwrap_or_default();
+    page.value("(location.hash = '#/logs', true)").await;
+    page.says("main h1", "Logs").await;
+    tray.click("Set up Claude Code").await;
+    tray.says("Claude Code is set up ✓ · undo").await;
+    assert!(settings().contains(&format!("http://{address}")), "{}", settings());
+
+    tray.click("Dragoman on").await;
+    page.says("#while-off", "Back to Anthropic").await;
+    page.says("main h1", "Logs").await;
+    page.click("#back-to-anthropic").await;
+    page.says("#hint", "goes to Anthropic until Dragoman is on again").await;
+    assert!(!settings().contains("ANTHROPIC_BASE_URL"), "{}", settings());
+    tray.click("Dragoman on").await;
+    let address = tray.address().await;
+    eventually("it comes back", async || settings().contains(&format!("http://{address}"))).await;
     tray.click("Quit").await;
 }
 

@@ -14,6 +14,9 @@ function tools() {
     // Its tools stand in a file, and it tells when that changes.
     case 'changing':
       return { tools: JSON.parse(readFileSync(list, 'utf8')).map((name) => tool(name)) };
+    // They stand there as they are.
+    case 'telling':
+      return { tools: JSON.parse(readFileSync(list, 'utf8')) };
     // Some of what it lists can be no tool.
     case 'lying':
       return { tools: [tool('good'), tool('good'), tool('', {}), tool('text', { type: 'string' }), tool('odd', { type: 'object', properties: [] })] };

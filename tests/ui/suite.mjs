@@ -259,7 +259,7 @@ async function keyboard() {
     await page.keyboard.press('Escape');
     await page.waitForFunction((all) => document.querySelectorAll('[data-key]').length === all, all);
   });
-  await check('turned off, it asks whether Claude Code goes back to Anthropic meanwhile', async () => {
+  await check('turned off, it asks on every page whether Claude Code goes back to Anthropic meanwhile', async () => {
     await open(page, address, 'overview');
     const asks = page.locator('#while-off');
     if (await page.locator('#state', { hasText: 'Off' }).count()) await page.locator('#switch').click();
@@ -267,9 +267,13 @@ async function keyboard() {
     assert((await asks.count()) === 0, 'it asks while it is on');
     await page.locator('#switch').click();
     await asks.waitFor();
+    await open(page, address, 'logs');
+    await asks.waitFor();
+    await open(page, address, 'overview');
     await page.locator('#back-to-anthropic').press('Enter');
     await page.locator('#standing', { hasText: 'waiting for Dragoman' }).waitFor();
     assert((await asks.count()) === 0, 'it still asks');
+    await page.locator('#hint', { hasText: 'goes to Anthropic until Dragoman is on again' }).waitFor();
     await page.locator('#switch').click();
     await page.locator('#standing', { hasText: 'set up' }).waitFor();
     await page.locator('#switch').click();
@@ -407,6 +411,18 @@ async function mapped() {
     await came('PUT opus gpt-6.1-terra', 'PUT fable gpt-6.1-terra', 'PUT sonnet gpt-6.1-terra', 'PUT haiku gpt-6.1-luna', 'PUT default gpt-6.1-terra');
     await page.locator('#undo').press('Enter');
     await came('DELETE opus', 'DELETE fable', 'DELETE sonnet', 'DELETE haiku', 'DELETE default');
+  });
+  await check('a situation with a model is tested, as a request of its kind', async () => {
+    assert((await page.locator('[data-family=think]').getByRole('button').count()) === 0, 'there is nothing to test');
+    await page.locator('#model-think').selectOption('gpt-5.5');
+    await came('PUT think gpt-5.5');
+    const asked = page.waitForRequest((request) => request.url().endsWith('/admin/prompt'));
+    await page.locator('[data-family=think]').getByRole('button', { name: 'Test Plan mode, thinking' }).press('Enter');
+    const prompt = JSON.parse((await asked).postData());
+    assert(prompt.scenario === 'think' && prompt.model === undefined, JSON.stringify(prompt));
+    await page.locator('[data-family=think] .note', { hasText: 'answered “Hello from the other side.”' }).waitFor();
+    await page.locator('#model-think').selectOption('');
+    await came('DELETE think');
   });
   await check('a name is looked up', async () => {
     await page.locator('#resolve').fill('claude-sonnet-5');

@@ -118,7 +118,7 @@ export function Hello({ onHeard }) {
     setModel(null);
     setDone(null);
     setError(null);
-    await api.ask(question, null, hear, signal);
+    await api.ask({ text: question }, hear, signal);
   }
   /** @param {PromptEvent} event */
   function hear(event) {

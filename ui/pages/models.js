@@ -11,6 +11,7 @@ import { EFFORTS, presets, read, write } from '../rules.js';
 
 /** @typedef {import('../api.d.ts').Mapped} Mapped */
 /** @typedef {import('../api.d.ts').Listed} Listed */
+/** @typedef {import('../api.d.ts').Scenario} Scenario */
 /** @typedef {import('../rules.js').Rule} Rule */
 
 const words = text.models;
@@ -102,7 +103,8 @@ function Rule({ mapped, listed, kind = 'family' }) {
   const test = async (signal) => {
     setResult(null);
     let [who, said] = ['', ''];
-    await api.ask(words.question, asks === 'default' ? 'claude' : asks, (event) => {
+    const prompt = kind === 'scenario' ? { scenario: /** @type {Scenario} */ (asks) } : { model: asks === 'default' ? 'claude' : asks };
+    await api.ask({ text: words.question, ...prompt }, (event) => {
       if (event.type === 'asked') who = event.model;
       if (event.type === 'text') said += event.text;
       if (event.type === 'failed') setResult({ tone: 'bad', words: event.message });
@@ -122,7 +124,7 @@ function Rule({ mapped, listed, kind = 'family' }) {
         options=${[['', words.asAskedShort], ...TIERS.map((tier) => [tier, words.tierNames[tier]])]}
         onPick=${(/** @type {string} */ tier) => set({ model: base, tier })} />
     </span>
-    <span class="map-test">${kind === 'family' && html`<${Button} kind="quiet" label=${words.testThis(title)} onPress=${test} onError=${failed}>${words.test}<//>`}
+    <span class="map-test">${(kind === 'family' || (kind === 'scenario' && mapped.model)) && html`<${Button} kind="quiet" label=${words.testThis(title)} onPress=${test} onError=${failed}>${words.test}<//>`}
       ${kind === 'name' && html`<${Button} kind="quiet" label=${words.removeThis(title)} onPress=${() => change([[asks, null]], [mapped], words.isRemoved(asks))}>${words.remove}<//>`}</span>
     <p class=${`why small ${problem ? 'bad' : 'muted'}`}>${problem ?? [why, ...rule.more].join(' · ')}</p>
     ${result && html`<div class="why"><${Note} tone=${result.tone} role="status">${result.words}<//></div>`}

@@ -51,12 +51,13 @@ export const Plan = ({ report }) => html`
   </div>
 `;
 
-/** Asks what becomes of Claude Code while Dragoman is off, unless the user has said so for good. */
-function WhileOff() {
+/** What Claude Code meets while Dragoman is off. Asks what becomes of it, unless the user has said so for good. */
+export function WhileOff() {
   const server = useSnapshot()?.server.state;
+  const state = useStore((state) => state.setUp?.state);
   const settings = useSettings();
   const whenOff = settings.value?.find(({ key }) => key === 'claude_code.when_off')?.value;
-  if (server === undefined || server === 'on' || whenOff !== 'ask') return null;
+  if (state !== 'connected' || whenOff !== 'ask') return server === 'off' ? html`<${Note} id="hint">${words.offHints[state ?? 'not_connected']}<//>` : null;
   async function back() {
     await api.claudeCode.suspend();
     await readSetUp();
@@ -73,7 +74,7 @@ function WhileOff() {
     <${Button} id="always-back" onPress=${() => forGood('always')}>${words.alwaysBack}<//>
     <${Button} kind="quiet" id="never-back" onPress=${() => forGood('never')}>${words.neverBack}<//>
   `;
-  return html`<div class="pad"><${Note} id="while-off" action=${actions}>${words.off}<//></div>`;
+  return html`<${Note} id="while-off" asks action=${actions}>${words.off}<//>`;
 }
 
 /** The row of the overview. */
@@ -89,7 +90,6 @@ export function ClaudeCodeRow() {
         : html`<${Button} id="undo-set-up" onPress=${disconnect}>${words.undo}<//>`}
       <${Button} id="set-up-details" onPress=${() => setOpen(true)}>${words.details}<//>
     <//>
-    ${state === 'connected' && html`<${WhileOff} />`}
     ${open && html`<${Details} onClose=${() => setOpen(false)} />`}
   `;
 }

@@ -73,10 +73,11 @@ export function Meter({ window }) {
 
 /**
  * Something is up. It says what happened and what to do, with a button where there is one.
- * @param {{ tone?: 'bad' | 'warn' | '', children: Children, action?: Children, id?: string, role?: string }} props
+ * @param {{ tone?: 'bad' | 'warn' | '', children: Children, action?: Children, id?: string, role?: string, asks?: boolean }} props
+ *   `asks`: it has several answers, which stand below the words
  */
-export const Note = ({ tone = '', children, action, id, role }) => html`
-  <div class=${`note ${tone}`} id=${id} role=${role}>
+export const Note = ({ tone = '', children, action, id, role, asks = false }) => html`
+  <div class=${`note ${tone}${asks ? ' asks' : ''}`} id=${id} role=${role}>
     <${Icon} name=${tone ? 'bad' : 'info'} /><div>${children}</div>${action && html`<div class="line">${action}</div>`}
   </div>
 `;

@@ -36,7 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use door::{Answer, Call, Door, Reply};
 pub(crate) use listener::Open;
-pub use listener::{AdminState, link};
+pub use listener::link;
 pub(crate) use logins::Logins;
 
 use crate::App;

@@ -13,7 +13,7 @@ pub use self::accounts::Tested;
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dragoman_proxy as proxy;
@@ -36,6 +36,7 @@ use crate::running::{Found, Running, client_address};
 use crate::settings::{AdminListen, Flag, Settings};
 use crate::snapshot::{Board, Server, Snapshot};
 use crate::token::ClientToken;
+use crate::tray::TrayState;
 use crate::updates::{Update, UpdateWish, UpdateWishes, Updates};
 use crate::{Error, environment};
 
@@ -92,17 +93,6 @@ impl Options {
     }
 }
 
-/// Whether the desktop shows a tray icon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tray {
-    /// It does.
-    Here,
-    /// Nothing there shows one.
-    NoHost,
-    /// No icon can be made here.
-    NoLibrary,
-}
-
 /// The program. Cheap to clone; all clones are one program.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -135,7 +125,7 @@ struct Inner {
     /// One writer of the settings file at a time.
     writer: Mutex<()>,
     /// `None`: there is no desktop app, or it does not know yet.
-    tray: Mutex<Option<Tray>>,
+    tray: watch::Sender<Option<TrayState>>,
     updates: Updates,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -212,7 +202,7 @@ impl App {
                 admin: tokio::sync::Mutex::new(None),
                 listener: tokio::sync::Mutex::new(None),
                 writer: Mutex::new(()),
-                tray: Mutex::new(None),
+                tray: watch::Sender::default(),
                 updates: Updates::default(),
                 tasks,
                 _stop: stop.clone().drop_guard(),
@@ -285,13 +275,13 @@ impl App {
     }
 
     /// The desktop app found out about its tray.
-    pub fn tell_tray(&self, tray: Option<Tray>) {
-        *self.inner.tray.lock().unwrap_or_else(PoisonError::into_inner) = tray;
+    pub fn tell_tray(&self, tray: TrayState) {
+        self.inner.tray.send_replace(Some(tray));
     }
 
-    /// What it told last.
-    pub(crate) fn tray(&self) -> Option<Tray> {
-        *self.inner.tray.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What it told last, and changes of it.
+    pub fn tray(&self) -> watch::Receiver<Option<TrayState>> {
+        self.inner.tray.subscribe()
     }
 
     /// The desktop app tells what it knows of newer versions.
@@ -344,7 +334,7 @@ impl App {
     }
 
     /// What became of it.
-    pub(crate) fn pin_admin(&self, state: admin::AdminState) {
+    pub(crate) fn pin_admin(&self, state: Server) {
         self.inner.board.pin_admin(state);
     }
 

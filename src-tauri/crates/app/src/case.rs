@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use dragoman_protocol::layout::laid_out;
 use dragoman_protocol::route::Dialect;
-use dragoman_proxy::{Door, Recording};
+use dragoman_proxy::{Door, ExtraTool, Recording};
 use dragoman_upstream::{Catalog, Model};
 use serde_json::json;
 use toml::{Table, Value};
@@ -57,6 +57,9 @@ pub enum NotACase {
     /// A case is about one.
     #[error("the conversation went to several models, and a case is about one")]
     Models,
+    /// A case has one set of them.
+    #[error("the tools of MCP servers changed during the conversation, and a case has one set of them")]
+    Tools,
 }
 
 /// A request that ended, and what was said in it.
@@ -122,6 +125,10 @@ pub(crate) fn of(told: &[Told], around: Around<'_>) -> Result<Case, NotACase> {
     if steps.iter().any(|step| step.exchange.upstream_model != *model || self::dialect(step) != dialect) {
         return Err(NotACase::Models);
     }
+    let tools = &last.recording.extra_tools;
+    if steps.iter().any(|step| step.recording.extra_tools != *tools) {
+        return Err(NotACase::Tools);
+    }
     let session = header(last, "x-claude-code-session-id");
     let mut head = Table::from_iter([
         ("id".to_owned(), ID.into()),
@@ -149,6 +156,11 @@ pub(crate) fn of(told: &[Told], around: Around<'_>) -> Result<Case, NotACase> {
     }
     files.insert("case.toml".to_owned(), head.to_string());
     files.insert("catalog.json".to_owned(), catalog(around.catalog));
+    if !tools.is_empty() {
+        let tools: Vec<_> = tools.iter().map(ExtraTool::json).collect();
+        let list = format!("[{}]", tools.join(","));
+        files.insert("mcp.json".to_owned(), laid_out(&list).unwrap_or(list));
+    }
     if !around.settings.is_empty() {
         files.insert("config.toml".to_owned(), around.settings.to_string());
     }

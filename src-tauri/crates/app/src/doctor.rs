@@ -10,11 +10,12 @@ use serde::Serialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-use crate::app::{App, Tray};
+use crate::app::App;
 use crate::claude_code::{Scope, Standing, Weight};
 use crate::running::{self, Found};
 use crate::settings::TokenStore;
 use crate::snapshot::Server;
+use crate::tray::TrayState;
 use crate::{AccountState, CatalogSource, called};
 
 /// How long the backend may take to list its models.
@@ -191,16 +192,17 @@ impl App {
     }
 
     fn check_tray(&self) -> Finding {
-        match self.tray() {
+        let known = *self.tray().borrow();
+        match known {
             None => {
                 Finding::skipped("whether this desktop shows tray icons is known only in the desktop app")
             }
-            Some(Tray::Here) => Finding::good("the desktop shows tray icons"),
-            Some(Tray::NoHost) => Finding::odd(
+            Some(TrayState::Here) => Finding::good("the desktop shows tray icons"),
+            Some(TrayState::NoHost) => Finding::odd(
                 "nothing on this desktop shows tray icons; the window is opened instead",
                 "Add a panel or an extension that shows them (on GNOME: AppIndicator support).",
             ),
-            Some(Tray::NoLibrary) => Finding::odd(
+            Some(TrayState::NoLibrary) => Finding::odd(
                 "the library for tray icons is missing; the window is opened instead",
                 "Install libayatana-appindicator3, then start Dragoman again.",
             ),

@@ -29,12 +29,13 @@ pub mod settings;
 mod shells;
 mod snapshot;
 pub mod token;
+mod tray;
 mod updates;
 
-pub use admin::{AdminState, Answer, Call, Door, Reply, link};
+pub use admin::{Answer, Call, Door, Reply, link};
 pub use app::{
     App, Exported, LoginKind, LoginRun, McpReport, Options, Paste, Prompt, PromptEvent, STREAMS, Tested,
-    Tray, running,
+    running,
 };
 pub use called::called;
 pub use case::NotACase;
@@ -61,6 +62,7 @@ pub use recipes::{RECIPES, Readiness, Recipe};
 pub use running::{Found, Health, Running, Window};
 pub use shells::Shell;
 pub use snapshot::{Activity, Server, Snapshot};
+pub use tray::TrayState;
 pub use updates::{NoUpdate, Update, UpdateWish, UpdateWishes};
 
 /// Variables that would lead Claude Code elsewhere, or make it ask.

@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-use crate::admin::AdminState;
 use crate::called;
 use crate::claude_code::Standing;
 use crate::history::{self, Totals};
@@ -40,7 +39,7 @@ pub struct Snapshot {
     /// The proxy's listener.
     pub server: Server,
     /// The admin API's listener.
-    pub admin: AdminState,
+    pub admin: Server,
     /// The account in use.
     pub account: AccountView,
     /// How much of it is used.
@@ -65,13 +64,13 @@ pub struct Snapshot {
     pub hints: Vec<String>,
 }
 
-/// The state of the proxy's listener.
+/// The state of a listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
 #[ts(rename = "ServerState")]
 #[schema(as = ServerState)]
 pub enum Server {
-    /// Nothing listens.
+    /// Nothing listens, as wished.
     Off,
     /// Clients may connect.
     On {
@@ -79,7 +78,7 @@ pub enum Server {
         #[schema(value_type = String)]
         address: SocketAddr,
     },
-    /// It should be on, but could not be turned on.
+    /// It should be on, and could not be opened.
     Failed {
         /// What happened and what to do.
         message: String,
@@ -112,7 +111,7 @@ impl Activity {
 #[derive(Debug, Clone)]
 struct Pins {
     server: Server,
-    admin: AdminState,
+    admin: Server,
     claude_code: Standing,
     /// What is wrong with the settings file, while those from before are in force.
     trouble: Option<String>,
@@ -145,7 +144,7 @@ impl Board {
     ) -> Self {
         let pins = Pins {
             server: Server::Off,
-            admin: AdminState::Off,
+            admin: Server::Off,
             // Not known before the file was looked at, which is not done here.
             claude_code: Standing::NotConnected,
             trouble: None,
@@ -175,7 +174,7 @@ impl Board {
     }
 
     /// The same for the admin API's.
-    pub(crate) fn pin_admin(&self, admin: AdminState) {
+    pub(crate) fn pin_admin(&self, admin: Server) {
         self.pins().admin = admin;
         self.publish();
     }

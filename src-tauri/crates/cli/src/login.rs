@@ -33,7 +33,7 @@ async fn way(login: &Login) -> Result<Option<Way>, Trouble> {
     Ok(Some(if flags.manual {
         Way::Manual
     } else if flags.api_key {
-        Way::ApiKey(ask_for_key().await.map_err(Trouble::Input)?)
+        Way::ApiKey { key: ask_for_key().await.map_err(Trouble::Input)? }
     } else if flags.codex {
         Way::CodexLogin
     } else if let Some(import) = flags.import {
@@ -103,7 +103,9 @@ fn reads_along(way: &Way) -> bool {
     match way {
         Way::Manual => true,
         Way::Browser { .. } | Way::Import { device: false } => io::stdin().is_terminal(),
-        Way::Import { device: true } | Way::Device | Way::Linked | Way::CodexLogin | Way::ApiKey(_) => false,
+        Way::Import { device: true } | Way::Device | Way::Linked | Way::CodexLogin | Way::ApiKey { .. } => {
+            false
+        }
     }
 }
 

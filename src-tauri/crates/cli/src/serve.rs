@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use dragoman::settings::AdminListen;
-use dragoman::{AccountState, AdminState, App, BackendKind, Options, STREAMS, Snapshot};
+use dragoman::{AccountState, App, BackendKind, Options, STREAMS, Server, Snapshot};
 
 use crate::args::{Common, Serve};
 use crate::shell::Shell;
@@ -56,9 +56,9 @@ async fn foreground(options: Options, paste: Option<Shell>) -> Result<Exit, Trou
         greeting += "Claude Code: `dragoman connect` for good, or `dragoman run -- claude` this once.\n";
     }
     match &snapshot.admin {
-        AdminState::On { .. } => greeting += "Dashboard: `dragoman open`.\n",
-        AdminState::Failed { message } => words::note(format_args!("No dashboard: {message}")),
-        AdminState::Off => {}
+        Server::On { .. } => greeting += "Dashboard: `dragoman open`.\n",
+        Server::Failed { message } => words::note(format_args!("No dashboard: {message}")),
+        Server::Off => {}
     }
     greeting += "Press Ctrl-C to stop.";
     // A server is useful also where no one reads what it says.

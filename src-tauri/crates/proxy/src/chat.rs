@@ -37,6 +37,7 @@ async fn answer(proxy: &Proxy, request: Request, id: &str) -> Result<Response, F
         form: AnswerForm::Chat(form),
         verbosity,
         notes,
+        scenario: None,
     };
     let exchange = Exchange::prepare(proxy, &config, incoming).await.map_err(failure_in_chat)?;
     exchange.answer().await

@@ -24,6 +24,11 @@ impl ExtraTool {
         let fits = serde_json::from_str::<Tool<'_>>(&json).is_ok_and(|tool| tool.name == name);
         fits.then_some(Self { name, json })
     }
+
+    /// As the Messages API writes it.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
 }
 
 /// Those that this request gets: of Claude Code's main loop, and only what it neither offers nor defers itself.

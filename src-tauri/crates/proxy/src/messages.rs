@@ -32,7 +32,7 @@ use crate::extra::{self, ExtraTool};
 use crate::now::now;
 use crate::record::{self, Tape};
 use crate::relay;
-use crate::routes::{Facts, Routed};
+use crate::routes::{Facts, Routed, Scenario};
 use crate::search::Searches;
 use crate::threads::Ids;
 use crate::voice::{Spoken, Voice};
@@ -65,6 +65,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) verbosity: Option<&'static str>,
     /// What was lost on the way to a Messages request.
     pub(crate) notes: Notes,
+    /// What it is taken for, if that is not to be seen from its form.
+    pub(crate) scenario: Option<Scenario>,
 }
 
 impl<'a> Incoming<'a> {
@@ -78,6 +80,7 @@ impl<'a> Incoming<'a> {
             form: AnswerForm::Messages,
             verbosity: None,
             notes: Notes::default(),
+            scenario: None,
         }
     }
 }
@@ -152,7 +155,7 @@ impl Exchange {
         config: &crate::Config,
         incoming: Incoming<'_>,
     ) -> Result<Self, Failure> {
-        let Incoming { headers, shown, body, id, form, verbosity, notes: lost } = incoming;
+        let Incoming { headers, shown, body, id, form, verbosity, notes: lost, scenario } = incoming;
         let text = text_of(&body)?;
         let mut request = MessagesRequest::parse(&text)?;
         if request.max_tokens.is_none() {
@@ -164,7 +167,10 @@ impl Exchange {
         let extra = extra::wanted(&config.extra_tools, headers, &request);
         extra::add(&mut request, &extra);
         let seen = proxy.inner.threads.observe(&ids.thread, &request);
-        let facts = Facts::of(headers, &request, seen.estimate, &config.rules);
+        let facts = match scenario {
+            Some(scenario) => Facts::of_scenario(scenario),
+            None => Facts::of(headers, &request, seen.estimate, &config.rules),
+        };
         let Routed { mut route, decision, .. } =
             config.rules.route(&client.catalog(), &request.model, &facts)?;
         if let (Some(there), Some(wanted)) = (&mut route.verbosity, verbosity) {
@@ -178,8 +184,14 @@ impl Exchange {
             upstream_model: &route.model,
             decision: &decision,
         });
-        let asked =
-            record::Asked { request_id: id, door: form.door(), thread: &ids.thread, headers, body: &shown };
+        let asked = record::Asked {
+            request_id: id,
+            door: form.door(),
+            thread: &ids.thread,
+            headers,
+            extra_tools: &config.extra_tools,
+            body: &shown,
+        };
         entry.record(proxy.inner.recorder.begin(asked, config.token.expose()));
         let lane = Lane { session: &ids.session, pool: route.pool };
         let attempt = entry.judge(client.plan(&route.model, route.dialect, lane).await)?;

@@ -16,6 +16,7 @@ use crate::Proxy;
 use crate::error::request_id;
 use crate::messages::{Exchange, Incoming};
 use crate::relay;
+use crate::routes::Scenario;
 
 /// What Claude Code's smallest model would be asked.
 const BODY: &str = r#"{"model":"claude-haiku-4-5","max_tokens":64,
@@ -47,7 +48,7 @@ impl Proxy {
     /// Asks for one word in this session, which the caller has pinned to an account.
     pub async fn probe(&self, session: &str) -> Result<Probe, Failure> {
         let started = Instant::now();
-        let exchange = self.prepare(session, Bytes::from_static(BODY.as_bytes())).await?;
+        let exchange = self.prepare(session, Bytes::from_static(BODY.as_bytes()), None).await?;
         let model = exchange.turn.model.clone();
         let response = relay::fold(exchange).await?;
         let broken = |error: &dyn std::fmt::Display| Failure::Internal {
@@ -59,21 +60,34 @@ impl Proxy {
         Ok(Probe { model, text, took: started.elapsed() })
     }
 
-    /// Asks what this Messages request with `stream: true` asks, in this session.
-    pub async fn ask(&self, session: &str, body: String) -> Result<Answering, Failure> {
-        let exchange = self.prepare(session, Bytes::from(body)).await?;
+    /// Asks what this Messages request with `stream: true` asks, in this session; with a scenario the model is chosen as
+    /// for a request of that kind.
+    pub async fn ask(
+        &self,
+        session: &str,
+        body: String,
+        scenario: Option<Scenario>,
+    ) -> Result<Answering, Failure> {
+        let exchange = self.prepare(session, Bytes::from(body), scenario).await?;
         let model = exchange.turn.model.clone();
         let response = relay::stream(exchange).await?;
         Ok(Answering { model, body: response.into_body().into_data_stream() })
     }
 
-    async fn prepare(&self, session: &str, body: Bytes) -> Result<Exchange, Failure> {
+    async fn prepare(
+        &self,
+        session: &str,
+        body: Bytes,
+        scenario: Option<Scenario>,
+    ) -> Result<Exchange, Failure> {
         let mut headers = HeaderMap::new();
         let session = HeaderValue::from_str(session)
             .map_err(|_| Failure::Internal { message: "a session id is no header value".to_owned() })?;
         headers.insert(HeaderName::from_static("x-claude-code-session-id"), session);
         headers.insert(USER_AGENT, HeaderValue::from_static("dragoman"));
-        Exchange::prepare(self, &self.config(), Incoming::messages(&headers, body, &request_id())).await
+        let id = request_id();
+        let incoming = Incoming { scenario, ..Incoming::messages(&headers, body, &id) };
+        Exchange::prepare(self, &self.config(), incoming).await
     }
 }
 

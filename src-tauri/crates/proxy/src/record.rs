@@ -20,6 +20,7 @@ use ts_rs::TS;
 use utoipa::ToSchema;
 
 use crate::door::Door;
+use crate::extra::ExtraTool;
 
 /// So many exchanges are kept; the oldest goes.
 const EXCHANGES: usize = 100;
@@ -49,6 +50,8 @@ pub struct Recording {
     pub thread: String,
     /// The headers of the client's that decide something, by name.
     pub headers: Vec<(&'static str, String)>,
+    /// The tools of MCP servers that were at hand for it, whether it got them or not.
+    pub extra_tools: Arc<[ExtraTool]>,
     /// What the client sent.
     pub request: String,
     /// What was sent to the backend, and what it said, in order. More than one, if the backend objected to the first or
@@ -162,6 +165,7 @@ impl Recorder {
             door: asked.door,
             thread: asked.thread.to_owned(),
             headers: telling(asked.headers),
+            extra_tools: Arc::clone(asked.extra_tools),
             secret: secret.to_owned(),
             heard: Mutex::default(),
         }));
@@ -177,6 +181,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) door: Door,
     pub(crate) thread: &'a str,
     pub(crate) headers: &'a HeaderMap,
+    pub(crate) extra_tools: &'a Arc<[ExtraTool]>,
     pub(crate) body: &'a Bytes,
 }
 
@@ -231,6 +236,7 @@ struct Running {
     door: Door,
     thread: String,
     headers: Vec<(&'static str, String)>,
+    extra_tools: Arc<[ExtraTool]>,
     secret: String,
     heard: Mutex<Heard>,
 }
@@ -295,7 +301,8 @@ impl Tape {
 
     /// The exchange has ended.
     pub(crate) fn close(self) {
-        let Running { shared, round, request_id, door, thread, headers, secret, heard } = &*self.0;
+        let Running { shared, round, request_id, door, thread, headers, extra_tools, secret, heard } =
+            &*self.0;
         let heard = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
         if heard.lost {
             return;
@@ -307,6 +314,7 @@ impl Tape {
             door: *door,
             thread: thread.clone(),
             headers: headers.clone(),
+            extra_tools: Arc::clone(extra_tools),
             request: text(&heard.request),
             upstream: heard
                 .upstream

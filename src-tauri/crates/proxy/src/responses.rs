@@ -68,8 +68,14 @@ async fn prepare(
         upstream_model: &route.model,
         decision: &decision,
     });
-    let asked =
-        record::Asked { request_id: id, door: Door::Responses, thread: &ids.thread, headers, body: &body };
+    let asked = record::Asked {
+        request_id: id,
+        door: Door::Responses,
+        thread: &ids.thread,
+        headers,
+        extra_tools: &Arc::default(), // none is added here
+        body: &body,
+    };
     entry.record(proxy.inner.recorder.begin(asked, config.token.expose()));
     let lane = Lane { session: &ids.session, pool: route.pool };
     let attempt = entry.judge(client.plan(&route.model, route.dialect, lane).await)?;

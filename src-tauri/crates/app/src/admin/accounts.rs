@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use dragoman_upstream::{AccountId, AccountKind, AccountsView, SignedOut};
+use dragoman_protocol::route::Pool;
+use dragoman_upstream::{AccountId, AccountKind, AccountState, AccountsView, SignedOut};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::{IntoParams, ToSchema};
@@ -15,6 +16,7 @@ use crate::{App, Tested};
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list))
+        .routes(routes!(pools))
         .routes(routes!(rename, remove))
         .routes(routes!(prefer))
         .routes(routes!(pause))
@@ -57,6 +59,26 @@ pub(super) struct AccountTrouble {
     account: AccountId,
     /// What happened.
     message: String,
+}
+
+/// Accounts that a rule of the model map can ask for together, by the word before its comma.
+#[derive(Debug, Serialize, TS, ToSchema)]
+pub(super) struct PoolAccounts {
+    /// The word.
+    pool: Pool,
+    /// Who is in it, the preferred one first.
+    accounts: Vec<AccountId>,
+}
+
+/// The pools and who is in each, as far as is known. A rule `api,gpt-5.5` is answered by accounts of `api` only.
+#[utoipa::path(get, path = "/admin/pools", responses((status = 200, body = Vec<PoolAccounts>)))]
+async fn pools(State(app): State<App>) -> Json<Vec<PoolAccounts>> {
+    let snapshot = app.snapshot();
+    let snapshot = snapshot.borrow();
+    let there = || snapshot.accounts.iter().filter(|account| account.state != AccountState::None);
+    let of =
+        |pool| there().filter(move |account| account.kind.pool() == pool).map(|account| account.id.clone());
+    Json(Pool::ALL.map(|pool| PoolAccounts { pool, accounts: of(pool).collect() }).into())
 }
 
 /// All accounts, their logins read again from where they are kept. No network.

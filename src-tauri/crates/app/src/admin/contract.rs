@@ -55,6 +55,7 @@ fn declarations(config: &Config) -> String {
     all.visit::<accounts::Pause>();
     all.visit::<accounts::SignOut>();
     all.visit::<accounts::AccountTrouble>();
+    all.visit::<accounts::PoolAccounts>();
     all.visit::<crate::SignedOut>();
     all.visit::<crate::Tested>();
     all.visit::<logins::NewLogin>();

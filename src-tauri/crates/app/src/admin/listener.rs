@@ -14,8 +14,6 @@ use dragoman_proxy as proxy;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tower_http::catch_panic::CatchPanicLayer;
-use ts_rs::TS;
-use utoipa::ToSchema;
 
 use super::access::{Access, AdminToken};
 use super::guard::{self, Guard};
@@ -23,31 +21,13 @@ use super::{answer, metrics, pages};
 use crate::paths::{self, Mode, Paths};
 use crate::running::{self, client_address};
 use crate::settings::AdminListen;
+use crate::snapshot::Server;
 use crate::{App, Error, Options};
 
 /// Streams have ended when the program stops; what is left is short.
 const LAST: Duration = Duration::from_secs(1);
 /// From connecting to the end of the answer.
 const LIMIT: Duration = Duration::from_secs(2);
-
-/// The state of the admin API's listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
-#[serde(rename_all = "snake_case", tag = "state")]
-pub enum AdminState {
-    /// None is wished for, or none was opened yet.
-    Off,
-    /// Browsers and programs may connect.
-    On {
-        /// Where.
-        #[schema(value_type = String)]
-        address: SocketAddr,
-    },
-    /// It should be there, and could not be opened.
-    Failed {
-        /// What happened and what to do.
-        message: String,
-    },
-}
 
 /// A listener that is open, and where.
 #[derive(Debug)]
@@ -144,16 +124,16 @@ impl App {
             open.close(self.paths()).await;
         }
         let state = match Open::at(self, wanted).await {
-            Ok(None) => AdminState::Off,
+            Ok(None) => Server::Off,
             Ok(Some(open)) => {
                 let address = open.entry.address;
                 tracing::info!(%address, "admin listener");
                 *listener = Some(open);
-                AdminState::On { address }
+                Server::On { address }
             }
             Err(error) => {
                 tracing::warn!(%error, "no admin listener");
-                AdminState::Failed { message: error.to_string() }
+                Server::Failed { message: error.to_string() }
             }
         };
         self.pin_admin(state);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use dragoman_upstream::{LoginStep, Secret, Way};
+use dragoman_upstream::{LoginStep, Way};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -34,54 +34,11 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Deserialize, TS, ToSchema)]
 pub(super) struct NewLogin {
     /// How.
-    way: LoginWay,
+    way: Way,
     /// The only workspace that will do.
     #[serde(default)]
     #[ts(optional)]
     workspace: Option<String>,
-}
-
-/// The ways to sign in.
-#[derive(Deserialize, TS, ToSchema)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub(super) enum LoginWay {
-    /// At the sign-in page, in a browser on the computer where Dragoman runs.
-    Browser {
-        /// Shall Dragoman open it? Else the address is only told.
-        open: bool,
-    },
-    /// With a code that is typed in a browser anywhere.
-    Device,
-    /// At the sign-in page, in a browser anywhere; the address it ends at is pasted.
-    Manual,
-    /// Use the login that the Codex CLI has, together with it.
-    Linked,
-    /// A login of our own for the account that the Codex CLI is signed in to.
-    Import {
-        /// By device code instead of the browser.
-        device: bool,
-    },
-    /// Run `codex login`, then use that login together with the Codex CLI.
-    CodexLogin,
-    /// A key of the OpenAI API.
-    ApiKey {
-        /// The key.
-        key: String,
-    },
-}
-
-impl From<LoginWay> for Way {
-    fn from(way: LoginWay) -> Self {
-        match way {
-            LoginWay::Browser { open } => Self::Browser { open },
-            LoginWay::Device => Self::Device,
-            LoginWay::Manual => Self::Manual,
-            LoginWay::Linked => Self::Linked,
-            LoginWay::Import { device } => Self::Import { device },
-            LoginWay::CodexLogin => Self::CodexLogin,
-            LoginWay::ApiKey { key } => Self::ApiKey(Secret::new(key)),
-        }
-    }
 }
 
 /// A sign-in that was begun.
@@ -162,7 +119,7 @@ async fn list(State(app): State<App>) -> Json<Vec<Login>> {
 #[utoipa::path(post, path = "/admin/logins", request_body = NewLogin,
     responses((status = 200, body = Login), (status = "default", body = ErrorAnswer)))]
 async fn begin(State(app): State<App>, Input(new): Input<NewLogin>) -> Told<Login> {
-    let run = app.login(LoginKind { way: new.way.into(), workspace: new.workspace });
+    let run = app.login(LoginKind { way: new.way, workspace: new.workspace });
     let id = app.logins().add(run);
     Ok(Json(Login { id, steps: app.logins().find(id, Run::steps)? }))
 }

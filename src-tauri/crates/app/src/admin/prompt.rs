@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use dragoman_proxy::Scenario;
 use serde::Deserialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
@@ -29,6 +30,10 @@ pub(super) struct NewPrompt {
     #[serde(default)]
     #[ts(optional)]
     account: Option<String>,
+    /// The model is chosen as for a request of this kind.
+    #[serde(default)]
+    #[ts(optional)]
+    scenario: Option<Scenario>,
 }
 
 /// A stream of `PromptEvent`; it ends after `done` or `failed`. Leaving ends the request.
@@ -36,14 +41,14 @@ pub(super) struct NewPrompt {
     responses((status = 200, body = PromptEvent, content_type = "text/event-stream"),
         (status = "default", body = ErrorAnswer)))]
 async fn prompt(State(app): State<App>, Input(new): Input<NewPrompt>) -> Result<Response, Problem> {
-    let NewPrompt { text, model, account } = new;
+    let NewPrompt { text, model, account, scenario } = new;
     let patient = app.clone();
     let events = answer::telling(move |tell| async move {
         let tell = move |event| {
             // An error means that nobody listens any more; then this future is dropped.
             let _ = tell.send(event);
         };
-        patient.prompt(Prompt { text, model, account }, tell).await;
+        patient.prompt(Prompt { text, model, account, scenario }, tell).await;
     });
     Ok(answer::stream(&app, events))
 }

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::claude_code::{self, Aim, Conflict, Connect, Keeper, Refused, Report, Scope, Status, conflicts};
+use crate::claude_code::{
+    self, Aim, Conflict, Connect, Keeper, Refused, Report, Scope, Standing, Status, conflicts,
+};
 use crate::running::{Found, client_address};
 use crate::settings::WhenOff;
 use crate::snapshot::{Board, Server};
@@ -57,6 +59,16 @@ impl App {
         }
         self.quietly(Keeper::suspend).await?;
         self.set_up(Scope::User).await
+    }
+
+    /// Must somebody say what becomes of Claude Code while Dragoman is off? It comes here, and the user wants to be
+    /// asked.
+    pub fn asks_while_off(&self) -> bool {
+        let snapshot = self.snapshot();
+        let snapshot = snapshot.borrow();
+        let is_off = !matches!(snapshot.server, Server::On { .. });
+        let is_asked = self.settings().claude_code.when_off == WhenOff::Ask;
+        is_off && is_asked && snapshot.claude_code == Standing::Connected
     }
 
     /// How Claude Code is set up.

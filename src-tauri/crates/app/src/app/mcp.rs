@@ -180,15 +180,18 @@ fn read(projects: &[PathBuf], paths: &Paths, environment: &Environment) -> Wante
     let unreadable = |path: &Path, Unreadable(why): Unreadable| {
         format!("MCP servers: {} is not as Claude Code writes it ({why}).", path.display())
     };
+    let of_user = of_user(&user, &variable);
+    // What is wrong with the user's own file is not the projects' fault.
+    let user = if of_user.is_ok() { user.as_str() } else { "" };
     let mut servers = Vec::new();
     // As in Claude Code: what is nearer goes first.
     for (project, shared) in shared {
-        match of_project(project, &user, &shared, &variable) {
+        match of_project(project, user, &shared, &variable) {
             Ok(found) => servers.extend(found),
             Err(why) => problems.push(unreadable(&project.join(".mcp.json"), why)),
         }
     }
-    match of_user(&user, &variable) {
+    match of_user {
         Ok(found) => servers.extend(found),
         Err(why) => problems.push(unreadable(&path, why)),
     }

@@ -1,10 +1,12 @@
 //! A prompt of the user's own: "say hello", and the test of a model.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use dragoman_protocol::anthropic::event::Usage;
 use dragoman_protocol::sse::Decoder;
+use dragoman_proxy::Scenario;
 use dragoman_upstream::AccountProblem;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use ts_rs::TS;
@@ -28,6 +30,8 @@ pub struct Prompt {
     pub model: Option<String>,
     /// The only account that may answer: its id, name, address or place in the list.
     pub account: Option<String>,
+    /// The model is chosen as for a request of this kind.
+    pub scenario: Option<Scenario>,
 }
 
 /// What is told while it is answered.
@@ -100,9 +104,9 @@ impl App {
 
     async fn ask(&self, prompt: Prompt, tell: &(impl Fn(PromptEvent) + Sync)) -> Result<(), Error> {
         let failed = |words: String| Error::Account(AccountProblem::Failed(words));
-        let Prompt { text, model, account } = prompt;
-        let begun = SystemTime::now();
-        let nanoseconds = begun.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let Prompt { text, model, account, scenario } = prompt;
+        let begun = Instant::now();
+        let nanoseconds = Timestamp::now().as_nanosecond();
         let session = dragoman_proxy::session_id(&format!("dragoman-prompt-{nanoseconds}"));
         if let Some(account) = account {
             self.inner.client.pin_account(&session, &account).await?;
@@ -115,10 +119,10 @@ impl App {
             "thinking": { "type": "adaptive" },
             "messages": [{ "role": "user", "content": text }],
         });
-        let asked = self.inner.proxy.ask(&session, body.to_string()).await;
+        let asked = self.inner.proxy.ask(&session, body.to_string(), scenario).await;
         let mut answer = asked.map_err(|failure| failed(dragoman_proxy::in_words(&failure)))?;
         tell(PromptEvent::Asked { model: answer.model.clone() });
-        let passed = || u64::try_from(begun.elapsed().unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+        let passed = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (mut decoder, mut first_text_ms) = (Decoder::default(), None);
         let mut tokens = Tokens::from(Usage::default());
         while let Some(chunk) = answer.next().await {

@@ -33,6 +33,7 @@ fn told(id: &str, request: &str) -> Told {
         request_id: id.to_owned(),
         thread: "t".to_owned(),
         headers: vec![("user-agent", "claude-cli/2".to_owned())],
+        extra_tools: Arc::default(),
         request: request.to_owned(),
         upstream: vec![said],
         answer: format!(
@@ -110,4 +111,20 @@ fn what_can_t_be_replayed_is_refused_with_its_reason() {
     other.exchange.upstream_model = "gpt-y".to_owned();
     assert_eq!(case(&[told("one", "{}"), other]), Err(NotACase::Models));
     assert!(!has_placeholder("{{ user }} {{}} }} {{"));
+}
+
+#[test]
+fn tools_of_mcp_servers_are_in_it_if_they_stayed_the_same() {
+    let with = |mut told: Told, names: &[&str]| {
+        let tool = |name: &&str| ExtraTool::new(*name, format!(r#"{{"name":"{name}","input_schema":{{}}}}"#));
+        let tools = names.iter().map(|name| tool(name).unwrap()).collect();
+        Arc::make_mut(&mut told.recording).extra_tools = tools;
+        told
+    };
+    let (first, second) = (told("one", r#"{"messages":[]}"#), told("two", r#""role":"assistant""#));
+    let tools = ["mcp__a__x", "mcp__b__y"];
+    let whole = case(&[with(first.clone(), &tools), with(second.clone(), &tools)]).unwrap();
+    assert!(whole.files["mcp.json"].contains(r#""name": "mcp__b__y""#), "{}", whole.files["mcp.json"]);
+    assert!(!case(std::slice::from_ref(&first)).unwrap().files.contains_key("mcp.json"));
+    assert_eq!(case(&[with(first, &tools[..1]), with(second, &tools)]), Err(NotACase::Tools));
 }

@@ -57,7 +57,7 @@ impl fmt::Display for Conflict {
         match (&self.file, self.line) {
             (Some(file), Some(line)) => write!(f, "{what} is set in {}, line {line}. ", file.display())?,
             (Some(file), None) => write!(f, "{what}: {}. ", file.display())?,
-            (None, _) => write!(f, "{what} is set in the environment of this terminal. ")?,
+            (None, _) => write!(f, "{what} is set in this program's environment. ")?,
         }
         write!(f, "{means} {todo}")
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use serde::de::{self, Deserializer, Error as _, Visitor};
-use serde::{Deserialize as _, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use dragoman_protocol::route::Effort;
 use dragoman_proxy::Target;
@@ -228,46 +228,31 @@ pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Erro
 
 /// Names of tools, as the client calls them.
 pub(super) fn tools<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    struct Tools;
-    impl<'de> Visitor<'de> for Tools {
-        type Value = Vec<String>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of tool names such as [\"mcp__files__write\"]")
-        }
-        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
-            let mut tools = Vec::new();
-            while let Some(tool) = list.next_element::<String>()? {
-                if tool.is_empty() || tool.contains(char::is_whitespace) {
-                    return Err(de::Error::custom(format!(
-                        "{tool:?} is not the name of a tool such as \"mcp__files__write\""
-                    )));
-                }
-                tools.push(tool);
-            }
-            Ok(tools)
-        }
-    }
-    from.deserialize_seq(Tools)
+    const RIGHT: &str = "the name of a tool such as \"mcp__files__write\"";
+    list(from, "tool names such as [\"mcp__files__write\"]", |tool| {
+        let is_one = !tool.is_empty() && !tool.contains(char::is_whitespace);
+        if is_one { Ok(tool) } else { Err(format!("{tool:?} is not {RIGHT}")) }
+    })
 }
 
 /// Names of MCP servers, as Claude Code's files write them.
 pub(super) fn servers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    let names = Vec::<String>::deserialize(from)?;
-    match names.iter().find(|name| name.trim().is_empty() || name.contains(char::is_control)) {
-        Some(name) => {
-            Err(D::Error::custom(format!("{name:?} is not the name of a server such as \"files\"")))
-        }
-        None => Ok(names),
-    }
+    list(from, "names of servers such as [\"files\"]", |name| {
+        let is_one = !name.trim().is_empty() && !name.contains(char::is_control);
+        if is_one { Ok(name) } else { Err(format!("{name:?} is not the name of a server such as \"files\"")) }
+    })
 }
 
 /// A relative path would mean something else wherever Dragoman is started.
 pub(super) fn directories<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
-    let paths = Vec::<PathBuf>::deserialize(from)?;
-    match paths.iter().find(|path| !path.is_absolute()) {
-        Some(path) => Err(D::Error::custom(format!("{path:?} is not an absolute path of a directory"))),
-        None => Ok(paths),
-    }
+    list(from, "directories such as [\"/home/you/project\"]", |path| {
+        let path = PathBuf::from(path);
+        if path.is_absolute() {
+            Ok(path)
+        } else {
+            Err(format!("{path:?} is not an absolute path of a directory"))
+        }
+    })
 }
 
 pub(super) fn tokens<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
@@ -287,28 +272,15 @@ pub(super) fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> 
 }
 
 pub(super) fn hosts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    struct Hosts;
-    impl<'de> Visitor<'de> for Hosts {
-        type Value = Vec<String>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of host names such as [\"dev-box.lan\"]")
+    const RIGHT: &str = "a host name such as \"dev-box.lan\" (no scheme, no path)";
+    list(from, "host names such as [\"dev-box.lan\"]", |host| {
+        let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if !host.is_empty() && host.chars().all(part) {
+            Ok(host.to_ascii_lowercase())
+        } else {
+            Err(format!("{host:?} is not {RIGHT}"))
         }
-        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
-            let mut hosts = Vec::new();
-            while let Some(host) = list.next_element::<String>()? {
-                let name =
-                    |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-                if host.is_empty() || !host.chars().all(name) {
-                    return Err(de::Error::custom(format!(
-                        "{host:?} is not a host name such as \"dev-box.lan\" (no scheme, no path)"
-                    )));
-                }
-                hosts.push(host.to_ascii_lowercase());
-            }
-            Ok(hosts)
-        }
-    }
-    from.deserialize_seq(Hosts)
+    })
 }
 
 fn number<'de, D: Deserializer<'de>>(from: D, least: u32, most: u32) -> Result<u32, D::Error> {
@@ -348,4 +320,24 @@ fn text<'de, D: Deserializer<'de>, T>(
         }
     }
     from.deserialize_str(Text(right, parse))
+}
+
+/// A list of strings, each of which `parse` understands; `right` says in a phrase what it is a list of.
+fn list<'de, D: Deserializer<'de>, T>(
+    from: D,
+    right: &str,
+    parse: impl Fn(String) -> Result<T, String>,
+) -> Result<Vec<T>, D::Error> {
+    struct List<'a, F>(&'a str, F);
+    impl<'de, T, F: Fn(String) -> Result<T, String>> Visitor<'de> for List<'_, F> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of {}", self.0)
+        }
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let items = std::iter::from_fn(|| list.next_element::<String>().transpose());
+            items.map(|item| (self.1)(item?).map_err(A::Error::custom)).collect()
+        }
+    }
+    from.deserialize_seq(List(right, parse))
 }

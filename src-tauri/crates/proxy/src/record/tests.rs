@@ -8,7 +8,14 @@ fn begin(recorder: &Recorder, request_id: &str, body: &Bytes) -> Option<Tape> {
         headers.insert(name, value.parse().unwrap());
     }
     recorder.begin(
-        Asked { request_id, door: crate::Door::Messages, thread: "t", headers: &headers, body },
+        Asked {
+            request_id,
+            door: crate::Door::Messages,
+            thread: "t",
+            headers: &headers,
+            extra_tools: &Arc::default(),
+            body,
+        },
         "local-token",
     )
 }

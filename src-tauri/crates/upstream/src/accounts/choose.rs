@@ -230,11 +230,7 @@ pub(crate) fn is_over(account: &Account) -> bool {
 }
 
 fn is_in(account: &Account, pool: Option<Pool>) -> bool {
-    match pool {
-        None => true,
-        Some(Pool::Api) => account.kind == AccountKind::ApiKey,
-        Some(Pool::ChatGpt) => account.kind != AccountKind::ApiKey,
-    }
+    pool.is_none_or(|pool| account.kind.pool() == pool)
 }
 
 /// The place of the one that the strategy takes. API keys are paid by use: they come after every subscription, unless

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use dragoman_protocol::route::Pool;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -115,6 +116,16 @@ pub enum AccountKind {
     ApiKey,
     /// None is needed: the demo backend.
     Demo,
+}
+
+impl AccountKind {
+    /// Where an account of this sort is, for rules that ask for one.
+    pub fn pool(self) -> Pool {
+        match self {
+            Self::ApiKey => Pool::Api,
+            Self::Linked | Self::Own | Self::Demo => Pool::ChatGpt,
+        }
+    }
 }
 
 /// Whether the login can be used.

@@ -21,8 +21,11 @@ mod revoke;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
+use ts_rs::TS;
+use utoipa::ToSchema;
 
 use self::browser::Visit;
 pub use self::browser::open_in_browser;
@@ -48,7 +51,10 @@ pub struct Login {
 }
 
 /// The ways to sign in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[ts(rename = "LoginWay")]
+#[schema(as = LoginWay)]
 pub enum Way {
     /// At the sign-in page, in a browser on this computer.
     Browser {
@@ -70,7 +76,12 @@ pub enum Way {
     /// Run `codex login`, then use that login together with the Codex CLI.
     CodexLogin,
     /// A key of the OpenAI API.
-    ApiKey(Secret),
+    ApiKey {
+        /// The key.
+        #[ts(type = "string")]
+        #[schema(value_type = String)]
+        key: Secret,
+    },
 }
 
 /// What signing in and out needs.
@@ -108,7 +119,7 @@ impl Desk {
                 codex::look(self, progress).await?;
                 return self.store(New::Linked, None, progress).await;
             }
-            Way::ApiKey(key) => {
+            Way::ApiKey { key } => {
                 let key = api_key::check(self, &key, progress).await?;
                 return self.store(New::ApiKey(key), None, progress).await;
             }
