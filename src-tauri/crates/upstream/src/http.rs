@@ -5,8 +5,8 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use dragoman_protocol::failure::Failure;
 use reqwest::redirect::Policy;
@@ -27,40 +27,88 @@ pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// The HTTP clients: one for the world, one for loopback.
+/// The HTTP clients. Clones are one.
 #[derive(Debug, Clone)]
-pub(crate) struct Http {
+pub(crate) struct Http(Arc<Mutex<Clients>>);
+
+/// One for the world, one for loopback.
+#[derive(Debug)]
+struct Clients {
+    tls: ClientConfig,
     world: reqwest::Client,
     loopback: reqwest::Client,
+    seen: Seen,
 }
 
 impl Http {
     pub(crate) fn build() -> Result<Self, Error> {
         install_crypto();
         let tls = tls();
-        let client = || {
-            reqwest::Client::builder()
-                .tls_backend_preconfigured(tls.clone())
-                .redirect(Policy::none())
-                .referer(false)
-                .tcp_nodelay(true)
-                .tcp_keepalive(Duration::from_secs(60))
-                .connect_timeout(CONNECT_LIMIT)
-                .pool_idle_timeout(Duration::from_secs(90))
-                .http2_initial_stream_window_size(STREAM_WINDOW)
-                .http2_initial_connection_window_size(CONNECTION_WINDOW)
-                .http2_keep_alive_interval(Duration::from_secs(30))
-                .http2_keep_alive_timeout(Duration::from_secs(20))
-        };
-        Ok(Self {
-            world: client().build().map_err(Error::Http)?,
-            loopback: client().no_proxy().build().map_err(Error::Http)?,
-        })
+        let [world, loopback] = clients(&tls)?;
+        Ok(Self(Arc::new(Mutex::new(Clients { tls, world, loopback, seen: Seen::now() }))))
     }
 
     /// The client for this address.
-    pub(crate) fn client(&self, url: &reqwest::Url) -> &reqwest::Client {
-        if is_loopback(url) { &self.loopback } else { &self.world }
+    pub(crate) fn client(&self, url: &reqwest::Url) -> reqwest::Client {
+        self.client_at(url, Seen::now())
+    }
+
+    fn client_at(&self, url: &reqwest::Url, now: Seen) -> reqwest::Client {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.slept_since(inner.seen) {
+            match clients(&inner.tls) {
+                Ok([world, loopback]) => {
+                    tracing::debug!("the machine slept; its old connections are given up");
+                    (inner.world, inner.loopback) = (world, loopback);
+                }
+                Err(error) => tracing::debug!(%error, "the old connections stay"),
+            }
+        }
+        inner.seen = now;
+        if is_loopback(url) { inner.loopback.clone() } else { inner.world.clone() }
+    }
+}
+
+fn clients(tls: &ClientConfig) -> Result<[reqwest::Client; 2], Error> {
+    let client = || {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .redirect(Policy::none())
+            .referer(false)
+            .tcp_nodelay(true)
+            .tcp_keepalive(Duration::from_secs(60))
+            .connect_timeout(CONNECT_LIMIT)
+            .pool_idle_timeout(Duration::from_secs(90))
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            // A connection whose network is gone fails within 30 s of the next request, and the request goes again.
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(10))
+    };
+    Ok([client().build().map_err(Error::Http)?, client().no_proxy().build().map_err(Error::Http)?])
+}
+
+/// A moment by two clocks: the wall's goes on while the machine sleeps, the other one does not (on Windows it does, and
+/// there the pool lets idle connections go by itself).
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    wall: SystemTime,
+    awake: Instant,
+}
+
+impl Seen {
+    /// More than a correction of the clock.
+    const NAP: Duration = Duration::from_secs(30);
+
+    fn now() -> Self {
+        Self { wall: SystemTime::now(), awake: Instant::now() }
+    }
+
+    /// Did the machine sleep since? Then nobody at the other end of a connection may be there any more, and nothing says
+    /// so: a request over it would wait.
+    fn slept_since(self, before: Self) -> bool {
+        let wall = self.wall.duration_since(before.wall).unwrap_or_default();
+        wall > self.awake.saturating_duration_since(before.awake) + Self::NAP
     }
 }
 
@@ -77,10 +125,10 @@ impl Web {
             return Err(format!("{:?} is neither http nor https", url.scheme()));
         }
         if let Some(http) = self.0.get() {
-            return Ok(http.client(&url).clone());
+            return Ok(http.client(&url));
         }
         let http = Http::build().map_err(|error| error.to_string())?;
-        Ok(self.0.get_or_init(|| http).client(&url).clone())
+        Ok(self.0.get_or_init(|| http).client(&url))
     }
 }
 
@@ -204,6 +252,50 @@ mod tests {
         for wrong in ["", "chatgpt.com", "ftp://a.b", "https://a.b/?x=1", "https://a.b/#x"] {
             assert!(base_url(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_nap_is_a_wall_clock_that_ran_ahead() {
+        let before = Seen::now();
+        let later = |wall: u64, awake: u64| Seen {
+            wall: before.wall + Duration::from_secs(wall),
+            awake: before.awake + Duration::from_secs(awake),
+        };
+        assert!(later(3_600, 5).slept_since(before));
+        assert!(!later(3_600, 3_600).slept_since(before), "an idle hour is no nap");
+        assert!(!later(20, 5).slept_since(before), "a corrected clock is none");
+        let set_back = Seen { wall: before.wall - Duration::from_secs(600), ..later(0, 5) };
+        assert!(!set_back.slept_since(before));
+    }
+
+    /// After a sleep the connection that is still in the pool is not used again.
+    #[tokio::test]
+    async fn a_request_after_a_sleep_has_a_connection_of_its_own() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: reqwest::Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let (count, mut connections) = tokio::sync::watch::channel(0);
+        let server = tokio::spawn(async move {
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                count.send_modify(|count| *count += 1);
+                tokio::spawn(async move {
+                    let mut request = [0; 1024];
+                    while socket.read(&mut request).await.is_ok_and(|read| read > 0) {
+                        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                    }
+                });
+            }
+        });
+        let http = Http::build().unwrap();
+        let now = Seen::now();
+        let slept = Seen { wall: now.wall + Duration::from_secs(3_600), awake: now.awake };
+        for (moment, expected) in [(now, 1), (now, 1), (slept, 2), (slept, 2)] {
+            let answer = http.client_at(&url, moment).get(url.clone()).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+            assert_eq!(*connections.borrow_and_update(), expected);
+        }
+        server.abort();
     }
 
     #[tokio::test]

@@ -30,12 +30,17 @@ pub(super) struct Opened {
 
 /// Opens the file, makes it if there is none, sets a damaged one aside.
 pub(super) fn open(path: &Path) -> Result<Opened, Trouble> {
-    match connect(path) {
-        Err(trouble) if trouble.is_damage() => {}
-        connected => return connected.map(|db| Opened { db, set_aside: None }),
+    if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+        match connect(path) {
+            Err(trouble) if trouble.is_damage() || trouble.is_busy() => {}
+            connected => return connected.map(|db| Opened { db, set_aside: None }),
+        }
+    } else if let Some(directory) = path.parent() {
+        paths::create_directory(directory)?;
     }
-    // Two processes find the damage at once: the second must not set aside what the first has made anew.
-    let lock = File::options().create(true).append(true).open(with(path, ".lock"))?;
+    // One at a time. Two processes that make the file at once are in each other's way, and SQLite does not wait there;
+    // and of two that find damage the second must not set aside what the first has made anew.
+    let lock = paths::open_private(&with(path, ".lock"))?;
     lock.lock()?;
     match connect(path) {
         Err(trouble) if trouble.is_damage() => {

@@ -29,6 +29,15 @@ impl Trouble {
     pub(super) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_))
     }
+
+    /// Does another process hold the file just now?
+    pub(super) fn is_busy(&self) -> bool {
+        let code = match self {
+            Self::Refused(error) => error.sqlite_error_code(),
+            _ => None,
+        };
+        matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    }
 }
 
 impl From<rusqlite::Error> for Trouble {
