@@ -76,9 +76,9 @@ fn head(snapshot: &Snapshot, leaving: bool, now: &Zoned) -> (Sign, String) {
     let who = called(account, &snapshot.accounts);
     match &account.state {
         AccountState::Ready => {}
-        AccountState::SignIn(_) | AccountState::Locked(_) => {
-            return (Sign::NeedsYou, format!("Sign in again: {who}"));
-        }
+        AccountState::SignIn(_) => return (Sign::NeedsYou, format!("Sign in again: {who}")),
+        // Signing in again would not help: the window says what does.
+        AccountState::Locked(_) => return (Sign::NeedsYou, format!("The login can't be read: {who}")),
         AccountState::None => return (Sign::NeedsYou, "Sign in with ChatGPT".to_owned()),
     }
     let window = fullest(&snapshot.limits.windows, now);
@@ -253,6 +253,8 @@ pub(crate) mod tests {
         let mut snapshot = snapshot();
         snapshot.account.state = AccountState::SignIn("the login has ended".to_owned());
         assert_face(&snapshot, Sign::NeedsYou, "Sign in again: you@example.com");
+        snapshot.account.state = AccountState::Locked("unlock the keyring".to_owned());
+        assert_face(&snapshot, Sign::NeedsYou, "The login can't be read: you@example.com");
         snapshot.account.state = AccountState::None;
         assert_face(&snapshot, Sign::NeedsYou, "Sign in with ChatGPT");
         snapshot.account.state = AccountState::Ready;
