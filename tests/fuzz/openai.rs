@@ -54,15 +54,7 @@ pub(crate) fn responses(data: &[u8]) {
         let mut route = Route::to(model, dialect, &[Effort::Low, Effort::High]);
         route.default_effort = Some(Effort::Low);
         route.verbosity = Some("low".to_owned());
-        let context = PassageContext {
-            route: &route,
-            dialect,
-            reasoning: true,
-            instructions: false,
-            thread: "t",
-            before: &[],
-            known: &known,
-        };
+        let context = PassageContext::new(&route, &known);
         let passage = match pass_on(&request, context) {
             Ok(passage) => passage,
             Err(Failure::Invalid { message, .. }) => {

@@ -5,6 +5,8 @@
 
 mod openai;
 
+pub use openai::EventError;
+
 use std::time::Duration;
 
 use serde::Serialize;

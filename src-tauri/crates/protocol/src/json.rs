@@ -157,6 +157,32 @@ pub(crate) fn kind_of(json: &str) -> &'static str {
     }
 }
 
+/// A string, or a list: how both protocols write content.
+pub(crate) enum TextOr<'a, T> {
+    /// A plain string.
+    Text(JsonStr<'a>),
+    /// A list.
+    List(Vec<T>),
+}
+
+impl<'a, T: Deserialize<'a>> TextOr<'a, T> {
+    /// Reads either; `elements` is what the list would hold, for the error.
+    pub(crate) fn read<'de: 'a, D: Deserializer<'de>>(
+        deserializer: D,
+        elements: &str,
+    ) -> Result<Self, D::Error> {
+        let raw = <&'a RawValue>::deserialize(deserializer)?;
+        match raw.get().as_bytes().first() {
+            Some(b'"') => Ok(Self::Text(JsonStr::Literal(raw))),
+            Some(b'[') => nested(raw).map(Self::List).map_err(D::Error::custom),
+            _ => Err(D::Error::custom(format_args!(
+                "invalid type: {}, expected a string or an array of {elements}",
+                kind_of(raw.get())
+            ))),
+        }
+    }
+}
+
 /// Reads the wire enums of both protocols: the element is taken as raw JSON, its `type` is peeked at, and the whole is
 /// parsed as the variant's own struct. (serde's `tag` buffers the element and loses [`RawValue`]; DECISIONS 24.)
 /// The last variant is `Unknown`, so that something new is carried and never refused.

@@ -155,6 +155,13 @@ pub fn write(out: &mut Vec<u8>, event: &str, data: &str) {
     }
 }
 
+/// The same without a name, as chats have it.
+pub fn write_data(out: &mut Vec<u8>, data: &str) {
+    for piece in ["data: ", data, "\n\n"] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+}
+
 /// Appends one event to `out`: `event: <name>`, one `data:` line of JSON, a blank line.
 pub fn encode(out: &mut Vec<u8>, event: &str, data: &impl Serialize) {
     let start = out.len();

@@ -1,16 +1,18 @@
 //! The three APIs that clients speak. A door decides in whose words an error is told, and what answers carry besides.
 
+use axum::extract::Request;
 use axum::response::Response;
 use dragoman_protocol::failure::{Failure, Now, Rendered};
-use dragoman_upstream::Client;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-use crate::error::{failure_response, set_request_id};
+use crate::error::{failure_response, request_id, set_request_id};
+use crate::messages::{Exchange, Incoming, read_body};
 use crate::now::now;
 use crate::quota::{self, AnsweredBy};
+use crate::{Proxy, chat, responses};
 
 /// Whose words a client understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
@@ -62,16 +64,17 @@ impl Door {
         }
     }
 
-    /// The answer to a request of this id, with what it carries besides.
-    pub(crate) fn finish(self, answer: Result<Response, Failure>, client: &Client, id: &str) -> Response {
-        let mut response = match answer {
+    /// Answers a request to a model, with what an answer carries besides.
+    pub(crate) async fn answer(self, proxy: &Proxy, request: Request) -> Response {
+        let id = request_id();
+        let mut response = match self.ask(proxy, request, &id).await {
             Ok(response) => response,
-            Err(failure) => return failure_response(&failure, id, self),
+            Err(failure) => return failure_response(&failure, &id, self),
         };
-        set_request_id(&mut response, id);
+        set_request_id(&mut response, &id);
         // Whose answer it is, is not known if the status line goes out before there is one.
         if let Some(AnsweredBy(account)) = response.extensions_mut().remove() {
-            let limits = client.limits_of(&account);
+            let limits = proxy.inner.client.limits_of(&account);
             match self {
                 Self::Messages => quota::tell(&limits, now().unix, response.headers_mut()),
                 Self::Responses => quota::tell_codex(&limits, now().unix, response.headers_mut()),
@@ -79,6 +82,20 @@ impl Door {
             }
         }
         response
+    }
+
+    async fn ask(self, proxy: &Proxy, request: Request, id: &str) -> Result<Response, Failure> {
+        let config = proxy.config();
+        let headers = request.headers().clone();
+        let body = read_body(request, config.body_limit).await?;
+        let exchange = match self {
+            Self::Messages => {
+                Exchange::prepare(proxy, &config, Incoming::messages(&headers, body, id)).await?
+            }
+            Self::Chat => chat::prepare(proxy, &config, &headers, body, id).await?,
+            Self::Responses => responses::prepare(proxy, &config, &headers, body, id).await?,
+        };
+        exchange.answer().await
     }
 }
 

@@ -71,6 +71,9 @@ impl Kept {
             (head.kind.as_deref() == Some("item_reference")).then_some(head.id?.into_owned())
         });
         let mut inner = self.inner();
+        if inner.items.is_empty() {
+            return KnownItems::new();
+        }
         references.filter_map(|id| inner.items.get(&id).map(|item| (id, item))).collect()
     }
 

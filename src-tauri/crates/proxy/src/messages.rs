@@ -27,28 +27,18 @@ use uuid::Uuid;
 use crate::Proxy;
 use crate::activity::{Asked, Entry};
 use crate::door::Door;
-use crate::error::request_id;
 use crate::extra::{self, ExtraTool};
 use crate::now::now;
 use crate::record::{self, Tape};
 use crate::relay;
-use crate::routes::{Facts, Routed, Scenario};
+use crate::routes::{Decision, Facts, Routed, Scenario};
 use crate::search::Searches;
 use crate::threads::Ids;
 use crate::voice::{Spoken, Voice};
 
 /// The endpoint.
 pub(crate) async fn messages(State(proxy): State<Proxy>, request: Request) -> Response {
-    let id = request_id();
-    let answer = answer(&proxy, request, &id).await;
-    Door::Messages.finish(answer, &proxy.inner.client, &id)
-}
-
-async fn answer(proxy: &Proxy, request: Request, id: &str) -> Result<Response, Failure> {
-    let config = proxy.config();
-    let headers = request.headers().clone();
-    let body = read_body(request, config.body_limit).await?;
-    Exchange::prepare(proxy, &config, Incoming::messages(&headers, body, id)).await?.answer().await
+    Door::Messages.answer(&proxy, request).await
 }
 
 /// A Messages request on its way in, whoever wrote it.
@@ -176,14 +166,6 @@ impl Exchange {
         if let (Some(there), Some(wanted)) = (&mut route.verbosity, verbosity) {
             wanted.clone_into(there);
         }
-        let mut entry = proxy.inner.activity.begin(&Asked {
-            request_id: id,
-            client: client_name(headers),
-            session: &ids.session,
-            model: &request.model,
-            upstream_model: &route.model,
-            decision: &decision,
-        });
         let asked = record::Asked {
             request_id: id,
             door: form.door(),
@@ -192,10 +174,8 @@ impl Exchange {
             extra_tools: &config.extra_tools,
             body: &shown,
         };
-        entry.record(proxy.inner.recorder.begin(asked, config.token.expose()));
-        let lane = Lane { session: &ids.session, pool: route.pool };
-        let attempt = entry.judge(client.plan(&route.model, route.dialect, lane).await)?;
-        entry.made_for(attempt.login.as_str());
+        let asks = Asks { session: &ids.session, model: &request.model, route: &route, decision: &decision };
+        let (mut entry, attempt) = begin(proxy, config, asked, asks).await?;
 
         let thread = Known {
             thread: ids.thread.clone(),
@@ -265,6 +245,39 @@ impl Exchange {
     pub(crate) async fn answer(self) -> Result<Response, Failure> {
         if self.streams { relay::stream(self).await } else { relay::fold(self).await }
     }
+}
+
+/// Who is asked, and why.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asks<'a> {
+    pub(crate) session: &'a str,
+    /// The client's name for the model.
+    pub(crate) model: &'a str,
+    pub(crate) route: &'a Route,
+    pub(crate) decision: &'a Decision,
+}
+
+/// Opens the books on a request, and plans its first attempt.
+pub(crate) async fn begin(
+    proxy: &Proxy,
+    config: &crate::Config,
+    asked: record::Asked<'_>,
+    asks: Asks<'_>,
+) -> Result<(Entry, Attempt), Failure> {
+    let Asks { session, model, route, decision } = asks;
+    let mut entry = proxy.inner.activity.begin(&Asked {
+        request_id: asked.request_id,
+        client: client_name(asked.headers),
+        session,
+        model,
+        upstream_model: &route.model,
+        decision,
+    });
+    entry.record(proxy.inner.recorder.begin(asked, config.token.expose()));
+    let lane = Lane { session, pool: route.pool };
+    let attempt = entry.judge(proxy.inner.client.plan(&route.model, route.dialect, lane).await)?;
+    entry.made_for(attempt.login.as_str());
+    Ok((entry, attempt))
 }
 
 /// What all requests to the model have in common that belong to one answer.
@@ -371,7 +384,7 @@ fn body_of(request: &responses::Request<'_>, size_hint: usize) -> Result<Vec<u8>
 }
 
 /// The program that asks: the first product of its user agent, without the version.
-pub(crate) fn client_name(headers: &HeaderMap) -> &str {
+fn client_name(headers: &HeaderMap) -> &str {
     const LONGEST: usize = 40;
     let agent =
         headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();

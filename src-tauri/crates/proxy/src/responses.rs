@@ -11,18 +11,16 @@ use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::client::ClientRequest;
 use dragoman_protocol::route::Route;
 use dragoman_protocol::translate::{KnownItems, Passage, PassageContext, Passed, Passing, pass_on};
-use dragoman_upstream::{Attempt, Lane, Turn};
+use dragoman_upstream::{Attempt, Turn};
 use http::HeaderMap;
 
 use crate::Proxy;
-use crate::activity::Asked;
 use crate::door::Door;
-use crate::error::request_id;
 use crate::kept::Conversation;
-use crate::messages::{Exchange, client_name, read_body, text_of};
+use crate::messages::{Asks, Exchange, begin, text_of};
 use crate::record::{self, Tape};
 use crate::routes::{Facts, Routed};
-use crate::threads::Ids;
+use crate::threads::{Ids, header};
 use crate::voice::PassedOn;
 
 /// Bytes of JSON to a token, roughly.
@@ -30,19 +28,10 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// The endpoint.
 pub(crate) async fn responses(State(proxy): State<Proxy>, request: Request) -> Response {
-    let id = request_id();
-    let answer = answer(&proxy, request, &id).await;
-    Door::Responses.finish(answer, &proxy.inner.client, &id)
+    Door::Responses.answer(&proxy, request).await
 }
 
-async fn answer(proxy: &Proxy, request: Request, id: &str) -> Result<Response, Failure> {
-    let config = proxy.config();
-    let headers = request.headers().clone();
-    let body = read_body(request, config.body_limit).await?;
-    prepare(proxy, &config, &headers, body, id).await?.answer().await
-}
-
-async fn prepare(
+pub(crate) async fn prepare(
     proxy: &Proxy,
     config: &crate::Config,
     headers: &HeaderMap,
@@ -60,14 +49,6 @@ async fn prepare(
     let search = request.offers_hosted_tools();
     let facts = Facts { fast: request.wants_speed(), search, scenarios: Vec::new() };
     let Routed { route, decision, .. } = config.rules.route(&client.catalog(), &request.model, &facts)?;
-    let mut entry = proxy.inner.activity.begin(&Asked {
-        request_id: id,
-        client: client_name(headers),
-        session: &ids.session,
-        model: &request.model,
-        upstream_model: &route.model,
-        decision: &decision,
-    });
     let asked = record::Asked {
         request_id: id,
         door: Door::Responses,
@@ -76,10 +57,8 @@ async fn prepare(
         extra_tools: &Arc::default(), // none is added here
         body: &body,
     };
-    entry.record(proxy.inner.recorder.begin(asked, config.token.expose()));
-    let lane = Lane { session: &ids.session, pool: route.pool };
-    let attempt = entry.judge(client.plan(&route.model, route.dialect, lane).await)?;
-    entry.made_for(attempt.login.as_str());
+    let asks = Asks { session: &ids.session, model: &request.model, route: &route, decision: &decision };
+    let (mut entry, attempt) = begin(proxy, config, asked, asks).await?;
 
     let tape = entry.tape().cloned();
     let known = proxy.inner.kept.items_of(&request);
@@ -93,7 +72,7 @@ async fn prepare(
     let passed = Passed {
         model: (request.model != source.route.model).then(|| request.model.clone().into_owned()),
         previous: request.previous_response_id.clone().map(std::borrow::Cow::into_owned),
-        is_codex: headers.get("originator").is_some_and(|value| value.as_bytes().starts_with(b"codex")),
+        is_codex: header(headers, "originator").is_some_and(|value| value.starts_with("codex")),
     };
     let streams = request.stream.unwrap_or_default();
     let estimate = upstream_body.len() as u64 / BYTES_PER_TOKEN;
@@ -142,8 +121,9 @@ fn before(proxy: &Proxy, request: &ClientRequest<'_>) -> Result<Option<Arc<Conve
 
 /// The window's number, as the Codex CLI tells it: `<thread>:<number>`.
 fn window(headers: &HeaderMap) -> u64 {
-    let value = headers.get("x-codex-window-id").and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.rsplit_once(':')?.1.parse().ok()).unwrap_or_default()
+    header(headers, "x-codex-window-id")
+        .and_then(|value| value.rsplit_once(':')?.1.parse().ok())
+        .unwrap_or_default()
 }
 
 /// The client's request, kept to pass it on again: in another dialect, without reasoning.

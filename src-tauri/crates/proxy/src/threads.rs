@@ -33,13 +33,7 @@ pub(crate) struct Ids {
 impl Ids {
     /// From the headers, else the metadata, else the conversation's beginning (R64, R65).
     pub(crate) fn of(headers: &HeaderMap, request: &MessagesRequest<'_>) -> Self {
-        let header = |name: &str| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::trim)
-                .filter(|value| !value.is_empty())
-        };
+        let header = |name| header(headers, name);
         let named = header("x-claude-code-session-id").map(str::to_owned).or_else(|| request.session());
         let session = match &named {
             Some(name) => as_uuid(name),
@@ -55,15 +49,10 @@ impl Ids {
         };
         Self { session: session.to_string(), thread: thread.to_string() }
     }
-}
 
-impl Ids {
     /// Of a Responses request: the headers of the Codex CLI, else the cache key, else the conversation's beginning.
     pub(crate) fn of_responses(headers: &HeaderMap, request: &ClientRequest<'_>) -> Self {
-        let header = |name: &str| {
-            let value = headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-            value.filter(|value| !value.is_empty())
-        };
+        let header = |name| header(headers, name);
         let key = request.prompt_cache_key.as_deref().filter(|key| !key.is_empty());
         let session = match header("session-id").or(key) {
             Some(name) => as_uuid(name),
@@ -75,11 +64,14 @@ impl Ids {
 
     /// May a request with these headers go on in this thread? One that names another one may not.
     pub(crate) fn is_of(&self, headers: &HeaderMap) -> bool {
-        headers
-            .get("thread-id")
-            .and_then(|value| value.to_str().ok())
-            .is_none_or(|thread| thread == self.thread)
+        header(headers, "thread-id").is_none_or(|thread| thread == self.thread)
     }
+}
+
+/// A header that says something.
+pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    value.filter(|value| !value.is_empty())
 }
 
 /// A hash of what stays the same while a conversation grows: its instructions and all up to what the user says first.

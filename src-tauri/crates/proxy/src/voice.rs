@@ -117,9 +117,7 @@ impl Form for ChatStream {
     }
 
     fn fail(&mut self, failure: &Failure, now: &Now) {
-        for piece in ["data: ", &failure.to_openai_json(now), "\n\n"] {
-            self.bytes.extend_from_slice(piece.as_bytes());
-        }
+        sse::write_data(&mut self.bytes, &failure.to_openai_json(now));
     }
 
     fn bytes(&mut self) -> Vec<u8> {
@@ -251,7 +249,11 @@ impl Voice for PassedOn {
     }
 
     fn take(&mut self, frame: &Frame<'_>, now: i64) -> Result<usize, Failure> {
-        self.machine.push(frame, now)
+        let written = self.machine.push(frame, now);
+        if !self.streams {
+            self.machine.bytes.clear(); // the last event holds the whole answer
+        }
+        written
     }
 
     fn finish(&mut self) -> Result<(), Failure> {

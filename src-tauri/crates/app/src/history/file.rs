@@ -30,13 +30,14 @@ pub(super) struct Opened {
 
 /// Opens the file, makes it if there is none, sets a damaged one aside.
 pub(super) fn open(path: &Path) -> Result<Opened, Trouble> {
+    if let Some(directory) = path.parent() {
+        paths::create_directory(directory)?;
+    }
     if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
         match connect(path) {
             Err(trouble) if trouble.is_damage() || trouble.is_busy() => {}
             connected => return connected.map(|db| Opened { db, set_aside: None }),
         }
-    } else if let Some(directory) = path.parent() {
-        paths::create_directory(directory)?;
     }
     // One at a time. Two processes that make the file at once are in each other's way, and SQLite does not wait there;
     // and of two that find damage the second must not set aside what the first has made anew.
@@ -52,9 +53,6 @@ pub(super) fn open(path: &Path) -> Result<Opened, Trouble> {
 }
 
 fn connect(path: &Path) -> Result<Connection, Trouble> {
-    if let Some(directory) = path.parent() {
-        paths::create_directory(directory)?;
-    }
     // SQLite would make it with the umask's mode; its companions get the mode of the file.
     match paths::open_private(path) {
         Ok(_) => {}

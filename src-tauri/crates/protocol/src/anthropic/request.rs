@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::block::Block;
 use crate::body::read;
 use crate::failure::Failure;
-use crate::json::{JsonStr, kind_of, nested};
+use crate::json::{JsonStr, TextOr};
 use crate::open::{Open, Rest};
 
 /// How Claude Code's billing line begins: the first system text, different from request to request.
@@ -127,15 +127,10 @@ pub enum Content<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&'a RawValue>::deserialize(deserializer)?;
-        match raw.get().as_bytes().first() {
-            Some(b'"') => Ok(Self::Text(JsonStr::Literal(raw))),
-            Some(b'[') => nested(raw).map(Self::Blocks).map_err(D::Error::custom),
-            _ => Err(D::Error::custom(format_args!(
-                "invalid type: {}, expected a string or an array of content blocks",
-                kind_of(raw.get())
-            ))),
-        }
+        Ok(match TextOr::read(deserializer, "content blocks")? {
+            TextOr::Text(text) => Self::Text(text),
+            TextOr::List(list) => Self::Blocks(list),
+        })
     }
 }
 

@@ -29,6 +29,13 @@ struct Body<'a> {
     resets_in_seconds: Option<i64>,
 }
 
+/// See [`Failure::to_openai_event`].
+#[derive(Debug, Serialize)]
+pub struct EventError<'a> {
+    code: Cow<'a, str>,
+    message: String,
+}
+
 impl Failure {
     /// The whole HTTP answer in OpenAI's shape, for a failure before the status line went out.
     pub fn to_openai(&self, now: &Now) -> Rendered {
@@ -71,9 +78,10 @@ impl Failure {
         })
     }
 
-    /// A code for every failure: inside a stream there is no status.
-    pub fn openai_code(&self) -> Cow<'_, str> {
-        self.known_code().unwrap_or(Cow::Borrowed(self.openai_type()))
+    /// The `error` of a `response.failed`: a code for every failure, because inside a stream there is no status.
+    pub fn to_openai_event(&self, now: &Now) -> EventError<'_> {
+        let code = self.known_code().unwrap_or(Cow::Borrowed(self.openai_type()));
+        EventError { code, message: self.message(now) }
     }
 
     fn openai_type(&self) -> &'static str {
@@ -136,7 +144,7 @@ mod tests {
     fn statuses_types_and_codes_are_those_that_clients_look_for() {
         let words = |failure: &Failure| {
             let answer = failure.to_openai(&NOW);
-            (answer.status, failure.openai_type(), failure.openai_code().into_owned())
+            (answer.status, failure.openai_type(), failure.to_openai_event(&NOW).code.into_owned())
         };
         let message = String::new;
         for (failure, expected) in [

@@ -6,12 +6,11 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde::de::Error as _;
 use serde_json::value::RawValue;
 
 use crate::body::read;
 use crate::failure::Failure;
-use crate::json::{JsonStr, kind_of, nested};
+use crate::json::{JsonStr, TextOr};
 use crate::open::Rest;
 
 /// The whole request.
@@ -84,15 +83,10 @@ pub enum Input<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Input<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&'a RawValue>::deserialize(deserializer)?;
-        match raw.get().as_bytes().first() {
-            Some(b'"') => Ok(Self::Text(JsonStr::Literal(raw))),
-            Some(b'[') => nested(raw).map(Self::Items).map_err(D::Error::custom),
-            _ => Err(D::Error::custom(format_args!(
-                "invalid type: {}, expected a string or an array of input items",
-                kind_of(raw.get())
-            ))),
-        }
+        Ok(match TextOr::read(deserializer, "input items")? {
+            TextOr::Text(text) => Self::Text(text),
+            TextOr::List(list) => Self::Items(list),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::body::read;
 use crate::failure::Failure;
-use crate::json::{JsonStr, kind_of, nested, wire_enum};
+use crate::json::{JsonStr, TextOr, nested, wire_enum};
 use crate::open::{Open, Rest};
 
 /// The whole request.
@@ -110,15 +110,10 @@ pub enum Content<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&'a RawValue>::deserialize(deserializer)?;
-        match raw.get().as_bytes().first() {
-            Some(b'"') => Ok(Self::Text(JsonStr::Literal(raw))),
-            Some(b'[') => nested(raw).map(Self::Parts).map_err(D::Error::custom),
-            _ => Err(D::Error::custom(format_args!(
-                "invalid type: {}, expected a string or an array of content parts",
-                kind_of(raw.get())
-            ))),
-        }
+        Ok(match TextOr::read(deserializer, "content parts")? {
+            TextOr::Text(text) => Self::Text(text),
+            TextOr::List(list) => Self::Parts(list),
+        })
     }
 }
 

@@ -269,7 +269,7 @@ impl Sink for ChatStream {
                     let usage = Some(self.usage);
                     write(&mut self.bytes, &self.id, self.created, &self.model, Vec::new(), usage);
                 }
-                self.bytes.extend_from_slice(b"data: [DONE]\n\n");
+                sse::write_data(&mut self.bytes, "[DONE]");
             }
         }
     }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::Object;
 use crate::anthropic::event::Usage;
-use crate::failure::{Failure, Now};
+use crate::failure::{EventError, Failure, Now};
 use crate::openai::event::{Event, Usage as Tokens};
 use crate::sse::{self, Frame};
 
@@ -214,16 +214,11 @@ impl Passing {
             object: &'static str,
             created_at: i64,
             status: &'static str,
-            error: Why,
+            error: EventError<'a>,
             incomplete_details: Option<()>,
             model: &'a str,
             output: Vec<&'a RawValue>,
             usage: Option<()>,
-        }
-        #[derive(Serialize)]
-        struct Why {
-            code: String,
-            message: String,
         }
         self.over = true;
         let event = Failed {
@@ -234,7 +229,7 @@ impl Passing {
                 object: "response",
                 created_at: now.unix,
                 status: "failed",
-                error: Why { code: failure.openai_code().into_owned(), message: failure.message(now) },
+                error: failure.to_openai_event(now),
                 incomplete_details: None,
                 model: &self.model,
                 output: self.items.values().map(AsRef::as_ref).collect(),

@@ -58,6 +58,21 @@ pub struct PassageContext<'a> {
     pub known: &'a KnownItems,
 }
 
+impl<'a> PassageContext<'a> {
+    /// The first try for a thread without a name.
+    pub fn new(route: &'a Route, known: &'a KnownItems) -> Self {
+        Self {
+            route,
+            dialect: route.dialect,
+            reasoning: true,
+            instructions: false,
+            thread: "",
+            before: &[],
+            known,
+        }
+    }
+}
+
 /// Items by id, as far as they are known for one request.
 pub type KnownItems = HashMap<String, Box<RawValue>>;
 

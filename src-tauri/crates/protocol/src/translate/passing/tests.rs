@@ -18,16 +18,7 @@ fn passage(
     let mut route = Route::to("u", dialect, &[Effort::Low, Effort::High]);
     change(&mut route);
     let known = KnownItems::new();
-    let context = PassageContext {
-        route: &route,
-        dialect,
-        reasoning: true,
-        instructions: false,
-        thread: "t",
-        before: &[],
-        known: &known,
-    };
-    let passage = pass_on(&request, context)?;
+    let passage = pass_on(&request, PassageContext::new(&route, &known))?;
     let places = passage.notes.0.into_iter().map(|note| note.place).collect();
     Ok((serde_json::from_slice(&passage.body).unwrap(), places))
 }
@@ -159,16 +150,8 @@ fn only_what_may_be_gone_on_with_is_remembered() {
     for (store, remembered) in [(json!(null), 1), (json!(true), 1), (json!(false), 0)] {
         let text = json!({ "model": "m", "input": "x", "instructions": "i", "store": store }).to_string();
         let route = Route::to("u", Dialect::Classic, &[]);
-        let context = PassageContext {
-            route: &route,
-            dialect: Dialect::Classic,
-            reasoning: true,
-            instructions: false,
-            thread: "t",
-            before: &[],
-            known: &KnownItems::new(),
-        };
-        let passage = pass_on(&ClientRequest::parse(&text).unwrap(), context).unwrap();
+        let (request, known) = (ClientRequest::parse(&text).unwrap(), KnownItems::new());
+        let passage = pass_on(&request, PassageContext::new(&route, &known)).unwrap();
         assert_eq!(passage.conversation.len(), remembered, "instructions are of one request only");
     }
 }
@@ -196,13 +179,10 @@ fn a_conversation_from_memory_is_read_for_the_attempt_at_hand() {
     let request = ClientRequest::parse(r#"{"model":"m","input":"go on"}"#).unwrap();
     let (route, known) = (Route::to("u", Dialect::Lite, &[]), KnownItems::new());
     let context = PassageContext {
-        route: &route,
-        dialect: Dialect::Lite,
         reasoning: false,
         instructions: true,
-        thread: "t",
         before: &before,
-        known: &known,
+        ..PassageContext::new(&route, &known)
     };
     let passage = pass_on(&request, context).unwrap();
     let body: Value = serde_json::from_slice(&passage.body).unwrap();
