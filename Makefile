@@ -46,7 +46,7 @@ bench: ## figures of the desktop program and their targets: menu, paint, memory 
 	@.ci/setup test
 	@.ci/bench $(ROWS)
 
-fuzz: ## each fuzz target for a minute with cargo-fuzz, where it is installed
+fuzz: ## many properties with another seed, then each fuzz target for a minute with cargo-fuzz, where it is installed
 	@.ci/fuzz
 
 audit: ## bans, licences, sources and advisories with cargo-deny, where it is installed

@@ -344,6 +344,8 @@ impl Stream {
         assert_eq!(whole, kept, "the fold is the stream");
         let calls = whole.iter().any(|block| block["type"] == "tool_use");
         assert!(calls || reason != "tool_use", "tool_use without a call");
-        assert!(!calls || !matches!(reason, "end_turn"), "end_turn with a call");
+        assert!(!calls || reason != "end_turn", "end_turn with a call");
+        let cut = self.blocks.iter().any(|block| block["type"] == "tool_use" && block["input"].is_null());
+        assert!(!cut || !matches!(reason, "end_turn" | "tool_use"), "{reason} with half a call");
     }
 }

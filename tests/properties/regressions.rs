@@ -133,3 +133,9 @@ fn reasoning_whose_id_is_too_long_or_there_already_goes_without_it() {
 fn a_piece_that_comes_after_its_whole_call_changes_nothing() {
     checks::event(include_bytes!("../fuzz/corpus/event/piece-after-the-whole-call.ndjson"));
 }
+
+/// A property's: upstream called an answer completed that holds half a call. No call of it may run, so it was cut.
+#[test]
+fn an_answer_with_half_a_call_was_cut_whatever_upstream_calls_it() {
+    checks::event(include_bytes!("../fuzz/corpus/event/half-a-call-in-a-completed-answer.ndjson"));
+}

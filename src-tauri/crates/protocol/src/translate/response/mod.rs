@@ -156,7 +156,7 @@ impl ResponsesToMessages {
     pub fn finish(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
         match self.expect {
             Expect::Silence | Expect::Findings => Ok(()),
-            Expect::Content if self.queue.is_empty() && self.blocks.calls_sent > 0 => {
+            Expect::Content if self.queue.is_empty() && self.has_calls() => {
                 self.notes.add(What::Repaired, "response.completed", "missing; every item had arrived whole");
                 self.stop(StopReason::ToolUse, None, sink);
                 Ok(())
@@ -206,9 +206,9 @@ impl ResponsesToMessages {
         }
         self.advance(sink);
         self.rounds += 1;
-        if self.blocks.calls_sent > 0 {
+        if self.has_calls() || self.blocks.half_a_call {
             // The client has calls to answer; it gives back what was found with its next request.
-            self.stop(StopReason::ToolUse, None, sink);
+            self.stop(self.reason(StopReason::EndTurn), None, sink);
             None
         } else if self.rounds >= MOST_ROUNDS {
             self.notes.add(
@@ -454,10 +454,22 @@ impl ResponsesToMessages {
             self.expect = Expect::Findings;
             return;
         }
-        // Beside half a call, which a stream can't take back, no call may run (S16).
-        let calls = self.blocks.calls_sent > 0 && !self.blocks.half_a_call;
-        let reason = if calls { StopReason::ToolUse } else { reason };
-        self.stop(reason, None, sink);
+        self.stop(self.reason(reason), None, sink);
+    }
+
+    /// True if the client has calls to run. Beside half a call, which a stream can't take back, no call may (S16).
+    fn has_calls(&self) -> bool {
+        self.blocks.calls_sent > 0 && !self.blocks.half_a_call
+    }
+
+    /// The true reason, where upstream gives this one: an answer with half a call in it was cut, even if upstream calls
+    /// it completed.
+    fn reason(&self, told: StopReason) -> StopReason {
+        match told {
+            _ if self.has_calls() => StopReason::ToolUse,
+            StopReason::EndTurn if self.blocks.half_a_call => StopReason::MaxTokens,
+            told => told,
+        }
     }
 
     fn stop(&mut self, stop_reason: StopReason, sequence: Option<String>, sink: &mut impl Sink) {

@@ -150,6 +150,26 @@ fn a_call_cut_by_the_output_limit_is_no_call() {
 }
 
 #[test]
+fn an_answer_with_half_a_call_was_cut_whatever_upstream_calls_it() {
+    let half =
+        json!({"type":"function_call","id":"fc_1","status":"incomplete","call_id":"call_1","name":"Bash"});
+    let whole = json!({"type":"function_call","id":"fc_2","call_id":"call_2","name":"Glob","arguments":"{}"});
+    let mut events = vec![
+        json!({"type":"response.output_item.added","output_index":0,"item":half}),
+        json!({"type":"response.function_call_arguments.delta","output_index":0,"item_id":"fc_1","delta":"{\"com"}),
+        json!({"type":"response.output_item.done","output_index":0,"item":half}),
+        json!({"type":"response.output_item.done","output_index":1,"item":whole}),
+    ];
+    // Where the end is missing too, nothing says that it was the limit's doing.
+    assert_eq!(run(&events, false).0, Err(Failure::Truncated));
+    events.push(json!({"type":"response.completed","response":{"output":[half, whole]}}));
+    let (outcome, sent) = run(&events, false);
+    assert_eq!(outcome, Ok(()));
+    let stop = sent.iter().find(|event| event["type"] == "message_delta").unwrap();
+    assert_eq!(stop["delta"]["stop_reason"], "max_tokens");
+}
+
+#[test]
 fn thinking_that_was_not_asked_for_is_not_shown() {
     let events = [
         json!({"type":"response.output_item.done","output_index":0,"item":{"type":"reasoning","id":"rs","summary":[{"type":"summary_text","text":"t"}],"encrypted_content":"e"}}),
