@@ -17,9 +17,15 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// Waits until the claim holds.
 pub(crate) async fn eventually(claim: &str, mut holds: impl AsyncFnMut() -> bool) {
+    becomes(claim, async || if holds().await { Ok(()) } else { Err("nothing that tells more".to_owned()) })
+        .await;
+}
+
+/// Waits until the claim holds; the error is what is seen instead.
+pub(crate) async fn becomes(claim: &str, mut look: impl AsyncFnMut() -> Result<(), String>) {
     let begun = Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < LIMIT, "after {} s still not true: {claim}", LIMIT.as_secs());
+    while let Err(seen) = look().await {
+        assert!(begun.elapsed() < LIMIT, "after {} s still not true: {claim}; seen: {seen}", LIMIT.as_secs());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::http::Call;
 
-use crate::app::{Launch, Running, binary, eventually};
+use crate::app::{Launch, Running, becomes, binary, eventually};
 
 /// How WebDriver marks an element in its answers.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -58,10 +58,13 @@ impl Page {
     /// Waits until the element's text contains the words.
     pub(crate) async fn says(&self, selector: &str, words: &str) {
         let text = format!("document.querySelector('{selector}')?.textContent");
-        let mut last = Value::Null;
-        eventually(&format!("{selector} says {words}"), async || {
-            last = self.value(&text).await;
-            last.as_str().is_some_and(|text| text.contains(words))
+        becomes(&format!("{selector} says {words}"), async || {
+            let text = self.value(&text).await;
+            if text.as_str().is_some_and(|text| text.contains(words)) {
+                Ok(())
+            } else {
+                Err(text.to_string())
+            }
         })
         .await;
     }
@@ -80,10 +83,16 @@ impl Page {
         self.post("execute/sync", &json!({ "script": script, "args": [list, value] })).await;
     }
 
-    /// Clicks an element with the pointer, once it is there.
+    /// Clicks an element with the pointer, once it is there and stays where it is: the driver aims first and clicks
+    /// then, and a page that is still being filled would make it miss.
     pub(crate) async fn click(&self, selector: &str) {
-        let there = format!("!!document.querySelector('{selector}')");
-        eventually(&format!("{selector} is there"), async || self.value(&there).await == true).await;
+        let place = format!("JSON.stringify(document.querySelector('{selector}')?.getBoundingClientRect())");
+        let mut before = Value::Null;
+        eventually(&format!("{selector} is there and rests"), async || {
+            let now = self.value(&place).await;
+            !now.is_null() && std::mem::replace(&mut before, now.clone()) == now
+        })
+        .await;
         let element = self.element(selector).await;
         self.post(&format!("element/{element}/click"), &json!({})).await;
     }

@@ -135,7 +135,7 @@ async function scenes() {
   }
 }
 
-const PARTS = { scenes, firstSteps, dialogs, keyboard, remembers, outgrown, silent, mapped, activity, twins, logs, themes, noLanguage };
+const PARTS = { scenes, firstSteps, dialogs, keyboard, remembers, outgrown, silent, steady, mapped, activity, twins, logs, themes, noLanguage };
 
 /** All parts, or those that are named. @param {string[]} names */
 async function fixture(names) {
@@ -369,6 +369,38 @@ async function silent() {
       assert(Math.min(...took) < PAINT, `after ${took} ms`);
     });
   await context.close();
+  await close();
+}
+
+/** What arrives late moves no control that is there: a click would miss it. */
+async function steady() {
+  const { address, close } = await serve('used');
+  for (const name of PAGES)
+    await check(`${name}: late answers move no control`, async () => {
+      const { context, page } = await visitor({ viewport: SIZES[0] });
+      await settled(page);
+      await page.addInitScript(() => {
+        globalThis.moves = [];
+        const controls = 'button, input, select, textarea, a[href], summary';
+        const told = ({ x, y, width, height }) => `${Math.round(x)},${Math.round(y)} ${Math.round(width)}×${Math.round(height)}`;
+        new PerformanceObserver((list) => {
+          for (const { hadRecentInput, value, sources } of list.getEntries())
+            for (const { node, previousRect, currentRect } of hadRecentInput ? [] : sources)
+              if (node instanceof Element && (node.matches(controls) || node.querySelector(controls))) globalThis.moves.push(`${value.toFixed(4)} ${node?.nodeName} ${node?.id || node?.className} "${node?.textContent?.trim().slice(0, 30)}" from ${told(previousRect)} to ${told(currentRect)}`);
+        }).observe({ type: 'layout-shift', buffered: true });
+      });
+      let late = 0;
+      await page.route('**/admin/**', async (route) => {
+        late += 100;
+        await new Promise((done) => setTimeout(done, late));
+        await route.continue();
+      });
+      await open(page, address, name);
+      await page.waitForTimeout(1_500);
+      const moves = await page.evaluate(() => globalThis.moves);
+      await context.close();
+      assert(moves.length === 0, moves.join('\n'));
+    });
   await close();
 }
 

@@ -17,18 +17,20 @@ const words = text.about;
 export function About() {
   const snapshot = useSnapshot();
   const [shown, setShown] = useState(/** @type {[name: string, licence: string] | null} */ (null));
-  const about = useAsked('about', (signal) => api.about(signal)).value;
+  const asked = useAsked('about', (signal) => api.about(signal));
+  const about = asked.value;
+  // All of it at once: what came later would push the buttons from under the pointer.
+  if (!snapshot || !about) return html`<${Page} title=${words.title}>${asked.error != null && html`<${ErrorNote} error=${asked.error} />`}<//>`;
   return html`<${Page} title=${words.title}>
     <${Group}>
-      <${Row} title=${html`<strong>Dragoman</strong> <span id="version">${snapshot?.version ?? ''}</span>`} about=${words.what} />
-      ${about && html`<${Row} about=${about.disclaimer} />`}
+      <${Row} title=${html`<strong>Dragoman</strong> <span id="version">${snapshot.version}</span>`} about=${words.what} />
+      <${Row} about=${about.disclaimer} />
     <//>
     <${Newer} />
     <${Doctor} />
-    ${about &&
-    html`<${Group} title=${words.files}>
+    <${Group} title=${words.files}>
       ${/** @type {const} */ (['config_file', 'logs', 'history']).map((file) => html`<${Row} key=${file} title=${words.places[file]} about=${html`<code>${about[file]}</code>`}><${Copy} kind="quiet" words=${() => about[file]} /><//>`)}
-    <//>`}
+    <//>
     <${Group} title=${words.licences}>
       <${Row} title="Dragoman" about=${words.ours} />
       <${Row} title=${words.inside} about=${words.insideAbout}>

@@ -48,11 +48,11 @@ function List() {
 /** Whether contents are kept, and how many are. @param {{ ended: string | undefined }} props `ended`: the newest request */
 function Recording({ ended }) {
   const asked = useAsked('recording', api.activity.recording, [ended]);
-  const { on = false, exchanges = 0, bytes = 0, most_bytes: most = 0 } = asked.value ?? {};
-  const about = on ? words.recordOn(number(exchanges), size(bytes), size(most)) : words.recordOff;
+  const state = asked.value;
+  const about = state && (state.on ? words.recordOn(number(state.exchanges), size(state.bytes), size(state.most_bytes)) : words.recordOff);
   return html`<${Group} label=${words.record}>
     <${Row} title=${words.record} about=${about} id="recording">
-      <${Toggle} id="record" on=${on} label=${words.record} onFlip=${async (/** @type {boolean} */ on) => asked.put(await api.activity.record(on))} />
+      ${state && html`<${Toggle} id="record" on=${state.on} label=${words.record} onFlip=${async (/** @type {boolean} */ on) => asked.put(await api.activity.record(on))} />`}
     <//>
   <//>`;
 }

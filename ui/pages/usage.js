@@ -42,11 +42,12 @@ export function Usage() {
       : points.length === 0
       ? html`<${Group}><${Empty} title=${words.empty}>${words.emptyAbout}<//><//>`
       : html`<${Charts} points=${points} limits=${limits.value ?? []} names=${names} asTables=${asTables} since=${since} days=${Number(days)} />`}
-    <${Group}>
+    ${usage.value &&
+    html`<${Group}>
       <${Row} title=${words.keep} about=${words.keepAbout}>
         <${Button} kind="danger" onPress=${() => setDeleting(true)} disabled=${points.length === 0}>${words.delete}<//>
       <//>
-    <//>
+    <//>`}
     ${deleting &&
     html`<${Ask} title=${words.deleteTitle} yes=${words.delete} onClose=${() => setDeleting(false)} onYes=${async () => {
       await api.deleteHistory();

@@ -81,8 +81,9 @@ export function WhileOff() {
 export function ClaudeCodeRow() {
   const setUp = useStore((state) => state.setUp);
   const [open, setOpen] = useState(false);
-  const state = setUp?.state ?? 'not_connected';
-  const about = setUp?.changed.length ? words.changed(setUp.changed.join(', ')) : words.about[state];
+  if (!setUp) return html`<${Row} id="claude-code" title=${html`<strong>${words.name}</strong>`} />`; // nobody knows yet
+  const { state } = setUp;
+  const about = setUp.changed.length ? words.changed(setUp.changed.join(', ')) : words.about[state];
   return html`
     <${Row} id="claude-code" title=${html`<strong>${words.name}</strong> <span class=${isSetUp(setUp) ? 'ok' : 'muted'} id="standing">${words.state[state]}</span>`} about=${about}>
       ${state === 'not_connected' || state === 'pointed_elsewhere'
