@@ -47,23 +47,28 @@ pub(crate) fn start(handle: &AppHandle, library: bool) -> tauri::Result<()> {
 async fn follow(handle: AppHandle, tray: Option<Tray>) {
     /// Between two drawings, so that fifty busy streams cost no more than one.
     const REST: Duration = Duration::from_millis(100);
+    /// One frame of the pulse that says "working": one pulse a second (UI.md allows two).
+    const BEAT: Duration = Duration::from_millis(500);
     let app = handle.state::<App>().inner().clone();
     let mut snapshots = app.snapshot();
     let mut leaving = handle.state::<Leaving>().watch();
     let mut busy = handle.state::<Busy>().watch();
-    let mut shown: Option<(Face, u64)> = None;
+    let mut shown: Option<(Face, u64, bool)> = None;
+    let mut beats = tokio::time::interval(BEAT);
+    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut wide = false;
     loop {
         let snapshot = snapshots.borrow_and_update().clone();
         let doing = *busy.borrow_and_update();
         let leaves = *leaving.borrow_and_update();
         let face = Face::of(&snapshot, &app.settings(), doing, leaves, &jiff::Zoned::now());
-        let tick = face.lasts();
-        let next = (face, doing.answered);
+        let (tick, pulses) = (face.lasts(), face.sign == Sign::Working);
+        let next = (face, doing.answered, pulses && wide);
         if let Some(tray) = &tray
             && shown.as_ref() != Some(&next)
         {
-            let flipped = shown.as_ref().is_none_or(|(_, answered)| *answered != doing.answered);
-            tray.show(&handle, next.0.clone(), flipped);
+            let flipped = shown.as_ref().is_none_or(|(_, answered, _)| *answered != doing.answered);
+            tray.show(&handle, next.0.clone(), next.2, flipped);
             shown = Some(next);
         }
         tokio::time::sleep(REST).await;
@@ -77,6 +82,7 @@ async fn follow(handle: AppHandle, tray: Option<Tray>) {
             changed = snapshots.changed() => if changed.is_err() { return },
             changed = leaving.changed() => if changed.is_err() { return },
             changed = busy.changed() => if changed.is_err() { return },
+            _ = beats.tick(), if pulses => wide = !wide,
             () = old => {}
         }
     }
@@ -95,6 +101,8 @@ struct Tray {
 #[derive(Default)]
 struct Drawn {
     face: Option<Face>,
+    /// The icon, and whether it is the wide frame of a pulse.
+    icon: Option<(Sign, bool)>,
     /// Counts the menus.
     menu: u64,
     /// What stood in the one before: a click may have been on its way when it was made anew.
@@ -132,12 +140,12 @@ impl Tray {
         Ok(Self { icon: icon.build(handle)?, drawn })
     }
 
-    /// Brings what differs to the screen, and all check marks if one was `flipped` by a click. On the main thread,
-    /// without waiting for it.
-    fn show(&self, handle: &AppHandle, face: Face, flipped: bool) {
+    /// Brings what differs to the screen, and all check marks if one was `flipped` by a click; `wide`: the other frame
+    /// of a pulse. On the main thread, without waiting for it.
+    fn show(&self, handle: &AppHandle, face: Face, wide: bool, flipped: bool) {
         let (tray, owner) = (self.clone(), handle.clone());
         let queued = handle.run_on_main_thread(move || {
-            if let Err(error) = tray.draw(&owner, face, flipped) {
+            if let Err(error) = tray.draw(&owner, face, wide && may_move(), flipped) {
                 tracing::warn!(%error, "the tray icon was not updated");
             }
         });
@@ -146,11 +154,13 @@ impl Tray {
         }
     }
 
-    fn draw(&self, handle: &AppHandle, face: Face, flipped: bool) -> tauri::Result<()> {
+    fn draw(&self, handle: &AppHandle, face: Face, wide: bool, flipped: bool) -> tauri::Result<()> {
         let mut drawn = lock(&self.drawn);
         let before = drawn.face.take();
-        if before.as_ref().is_none_or(|before| before.sign != face.sign) {
-            self.icon.set_icon(Some(image(face.sign)))?;
+        let icon = (face.sign, wide);
+        if drawn.icon.replace(icon) != Some(icon) {
+            // The pulse's other frame is the full overlap, as at rest.
+            self.icon.set_icon(Some(image(if wide { Sign::On } else { face.sign })))?;
         }
         if before.as_ref().is_none_or(|before| before.line != face.line) {
             self.icon.set_tooltip(Some(&face.line))?;
@@ -302,6 +312,19 @@ fn image(sign: Sign) -> Image<'static> {
 fn icon_folder(handle: &AppHandle) -> Option<PathBuf> {
     let runtime = handle.path().runtime_dir().ok()?;
     Some(runtime.join("dragoman-tray").join(std::process::id().to_string()))
+}
+
+/// Does the user want things to move? Asked on the main thread.
+#[cfg(target_os = "linux")]
+fn may_move() -> bool {
+    use gtk::prelude::GtkSettingsExt as _;
+    gtk::Settings::default().is_some_and(|settings| settings.is_gtk_enable_animations())
+}
+
+/// Nothing safe can be asked there: the icon stands still.
+#[cfg(not(target_os = "linux"))]
+fn may_move() -> bool {
+    false
 }
 
 /// Removes the icon files at the end.

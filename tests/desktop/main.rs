@@ -21,11 +21,12 @@ mod window;
 
 use std::net::TcpListener;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use support::fake::{FakeChatGpt, Gate, Rule};
 use support::http::Call;
 
-use crate::app::{Launch, eventually};
+use crate::app::{Launch, ask, eventually};
 use crate::page::Page;
 use crate::tray::Tray;
 
@@ -117,6 +118,46 @@ async fn two_programs_say_who_has_the_port() {
     eventually("the line says Failed", async || tray.status().await.starts_with("Failed: ")).await;
     assert!(tray.status().await.contains("dragoman"), "{}", tray.status().await);
     assert_eq!(first_tray.address().await, address, "the first one goes on");
+}
+
+#[tokio::test]
+async fn the_icon_pulses_while_a_request_runs_and_stands_still_where_nothing_may_move() {
+    for moves in [true, false] {
+        let (fake, rest) = (FakeChatGpt::start(), Gate::shut());
+        fake.script([Rule::any("slow").text("Slow").hold(&rest).text("ly.")]);
+        let launch = Launch::beside(&fake).signed_in(&fake);
+        let toolkit = launch.path().join("home/.config/gtk-3.0");
+        std::fs::create_dir_all(&toolkit).unwrap();
+        let settings = format!("[Settings]\ngtk-enable-animations={moves}\n");
+        std::fs::write(toolkit.join("settings.ini"), settings).unwrap();
+        let app = launch.start();
+        let tray = Tray::of(&app).await;
+        let address = tray.address().await;
+        let frames = async || {
+            // Nothing but time can show that an icon stands still: four frames of a pulse.
+            let (begun, mut seen) = (Instant::now(), Vec::new());
+            while begun.elapsed() < Duration::from_secs(2) {
+                let icon = tray.icon().await;
+                if seen.last() != Some(&icon) {
+                    seen.push(icon);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            seen.len()
+        };
+        eventually("its sign has settled", async || frames().await == 1).await;
+        let running = tokio::spawn(async move { ask(address, "slow").await });
+        eventually("the line says so", async || tray.status().await.starts_with("Working")).await;
+        let while_working = frames().await;
+        if moves {
+            assert!((2..=9).contains(&while_working), "at most two pulses a second: {while_working} frames");
+        } else {
+            assert_eq!(while_working, 1);
+        }
+        rest.open();
+        assert_eq!(running.await.unwrap().status, 200);
+        eventually("it rests again", async || frames().await == 1).await;
+    }
 }
 
 // === the way out ===
