@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use dragoman::App;
+use dragoman::paths::{Mode, write_atomic};
 use serde::{Deserialize, Serialize};
 use tauri::WebviewWindow;
 
@@ -38,7 +39,7 @@ impl Size {
     pub(crate) fn keep(app: &App, window: &WebviewWindow) {
         let kept = Self::last(app).then(window).ok().filter(Self::can_be);
         if let Some(text) = kept.and_then(|size| serde_json::to_vec(&size).ok())
-            && let Err(error) = std::fs::write(file(app), text)
+            && let Err(error) = write_atomic(&file(app), &text, Mode::Keep)
         {
             tracing::warn!(%error, "the window's size was not kept");
         }

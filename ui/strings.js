@@ -301,6 +301,9 @@ export const text = {
     missing: (/** @type {string} */ id) => `${id} (not in the catalog)`,
     modelFor: (/** @type {string} */ family) => `Model for ${family}`,
     tierFor: (/** @type {string} */ family) => `Tier for ${family}`,
+    poolFor: (/** @type {string} */ family) => `Accounts for ${family}`,
+    /** @type {[string, string][]} */
+    pools: [['', 'any account'], ['chatgpt', 'by subscription'], ['api', 'by API key']],
     tierNames: { fast: 'fast', standard: 'standard' },
     presets: 'Presets',
     /** @type {Record<import('./rules.js').Preset, string>} */

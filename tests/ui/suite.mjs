@@ -416,13 +416,17 @@ async function mapped() {
     assert(JSON.stringify(sent) === JSON.stringify(wanted), `${JSON.stringify(sent)} was sent, not ${JSON.stringify(wanted)}`);
     sent.length = 0;
   };
-  await check('model, effort and tier of a family are one rule, and one change leaves the rest of it alone', async () => {
+  await check('model, effort, tier and accounts of a family are one rule, and one change leaves the rest of it alone', async () => {
     await open(page, address, 'models');
     await page.locator('#effort-sonnet').selectOption('low');
     await came('PUT sonnet gpt-5.5 effort=low');
     await page.locator('#tier-sonnet').selectOption('fast');
     await came('PUT sonnet gpt-5.5 effort=low tier=fast');
     await page.locator('#model-sonnet').selectOption('gpt-6.1-terra');
+    await came('PUT sonnet gpt-6.1-terra effort=low tier=fast');
+    await page.locator('#pool-sonnet').selectOption('api');
+    await came('PUT sonnet api,gpt-6.1-terra effort=low tier=fast');
+    await page.locator('#pool-sonnet').selectOption('');
     await came('PUT sonnet gpt-6.1-terra effort=low tier=fast');
     await page.locator('#model-sonnet').selectOption('');
     await came('DELETE sonnet');

@@ -4,7 +4,7 @@ import { api } from '../verbs.js';
 import { amount, took } from '../format.js';
 import { Button, Line, Menu, Select } from '../parts/controls.js';
 import { Empty, ErrorNote, Group, Note, Page, Row, Table } from '../parts/layout.js';
-import { inWords, told, useSettings, useSnapshot } from '../store.js';
+import { inWords, told, useSettings, useSnapshot, useStore } from '../store.js';
 import { text } from '../strings.js';
 import { html, useState } from '../vendor/ui.js';
 import { EFFORTS, presets, read, write } from '../rules.js';
@@ -83,6 +83,7 @@ const Head = () => html`<div class="map map-head small muted" aria-hidden="true"
  * @param {{ mapped: Mapped, listed: Listed[], kind?: 'family' | 'scenario' | 'name' }} props
  */
 function Rule({ mapped, listed, kind = 'family' }) {
+  const accounts = useStore((state) => state.snapshot?.accounts) ?? [];
   const [result, setResult] = useState(/** @type {{ tone: '' | 'bad', words: string } | null} */ (null));
   const { asks, problem, why } = mapped;
   const rule = read(mapped.rule, listed);
@@ -99,6 +100,8 @@ function Rule({ mapped, listed, kind = 'family' }) {
   /** @param {Partial<Rule>} change */
   const set = (change) => api.models.rule(asks, write({ ...rule, ...change }));
   const base = rule.model || mapped.model || '';
+  // Who pays is a question only where there are both.
+  const pays = rule.pool || new Set(accounts.map(({ kind }) => kind === 'api_key')).size > 1;
   /** @param {AbortSignal} signal */
   const test = async (signal) => {
     setResult(null);
@@ -123,6 +126,8 @@ function Rule({ mapped, listed, kind = 'family' }) {
       <${Select} id=${`tier-${asks}`} label=${words.tierFor(title)} value=${rule.tier} disabled=${!base}
         options=${[['', words.asAskedShort], ...TIERS.map((tier) => [tier, words.tierNames[tier]])]}
         onPick=${(/** @type {string} */ tier) => set({ model: base, tier })} />
+      ${pays && html`<${Select} id=${`pool-${asks}`} label=${words.poolFor(title)} value=${rule.pool} disabled=${!base} options=${words.pools}
+        onPick=${(/** @type {string} */ pool) => set({ model: base, pool })} />`}
     </span>
     <span class="map-test">${(kind === 'family' || (kind === 'scenario' && mapped.model)) && html`<${Button} kind="quiet" label=${words.testThis(title)} onPress=${test} onError=${failed}>${words.test}<//>`}
       ${kind === 'name' && html`<${Button} kind="quiet" label=${words.removeThis(title)} onPress=${() => change([[asks, null]], [mapped], words.isRemoved(asks))}>${words.remove}<//>`}</span>
