@@ -18,7 +18,7 @@ use support::http::{Call, Whole};
 use support::{Dragoman, Launch};
 
 /// Longer than anything here takes on a slow machine, shorter than a person waits.
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(30);
 
 /// Signed in at the fake, with an admin listener.
 async fn start(fake: &FakeChatGpt) -> Dragoman {

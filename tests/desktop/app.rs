@@ -13,7 +13,7 @@ use support::http::{Call, Whole};
 use tempfile::TempDir;
 
 /// How long anything on the desktop may take before a test gives up.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits until the claim holds.
 pub(crate) async fn eventually(claim: &str, mut holds: impl AsyncFnMut() -> bool) {

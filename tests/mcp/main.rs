@@ -151,7 +151,7 @@ async fn real_servers_on_stdio_and_http_offer_their_tools_while_a_hanging_one_co
     // Nobody waits for them.
     let begun = Instant::now();
     assert_eq!(house.main_tools().await[0], "Bash");
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
     let servers = house
         .servers("both real ones are ready", |servers| {
             is(&servers["std"], "ready") && is(&servers["web"], "ready")

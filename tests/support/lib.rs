@@ -25,4 +25,4 @@ pub use dragoman::{Dragoman, Launch, TOKEN, files_below, message};
 pub use tls::TlsProxy;
 
 /// How long a test waits for what should come at once: on a loaded machine, at once takes a while.
-pub const SOON: std::time::Duration = std::time::Duration::from_secs(20);
+pub const SOON: std::time::Duration = std::time::Duration::from_secs(30);

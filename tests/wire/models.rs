@@ -191,7 +191,10 @@ async fn a_changed_rule_counts_without_a_restart() {
     assert_eq!(house.sent(&opus, &[]).await, ["gpt-5.5", "low", ""]);
     // The same id as one session: a session keeps nothing of the old map.
     let file = house.dragoman.path().join("dragoman/config/config.toml");
-    std::fs::write(file, "[models]\nopus = \"gpt-6-luna\"\n").unwrap();
+    // As an editor saves: the new file takes the old one's place.
+    let saved = file.with_extension("saved");
+    std::fs::write(&saved, "[models]\nopus = \"gpt-6-luna\"\n").unwrap();
+    std::fs::rename(saved, file).unwrap();
     let twice = |said: &str| said.matches("the settings file changed").count() == 2;
     house.dragoman.said_when(twice).await;
     assert_eq!(house.sent(&opus, &[]).await, ["gpt-6-luna", "medium", ""]);

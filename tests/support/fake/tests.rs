@@ -6,7 +6,7 @@ use super::*;
 use crate::http::Call;
 use crate::sse;
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 fn body() -> Value {
     json!({

@@ -90,8 +90,8 @@ impl Inner {
             Ok(settings) => {
                 self.board.pin_trouble(None);
                 if *self.settings.borrow().as_ref() != settings {
-                    tracing::info!("the settings file changed");
                     self.apply(settings);
+                    tracing::info!("the settings file changed");
                 }
             }
             Err(error) => {
@@ -121,6 +121,9 @@ impl Inner {
     }
 }
 
+/// How long a changed file must have rested before it is read.
+const REST: Duration = Duration::from_millis(200);
+
 /// Follows the files that settings come from until `stop`.
 pub(super) async fn watch(app: Weak<Inner>, stop: CancellationToken) {
     let Some(files) = app.upgrade().map(|inner| {
@@ -140,6 +143,11 @@ pub(super) async fn watch(app: Weak<Inner>, stop: CancellationToken) {
         }
         let now = stamps(&files).await;
         if now == seen {
+            continue;
+        }
+        // Whoever does not replace the file empties it first: half of it is not what the user wants.
+        tokio::time::sleep(REST).await;
+        if stamps(&files).await != now {
             continue;
         }
         seen = now;

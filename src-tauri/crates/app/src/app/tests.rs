@@ -161,7 +161,7 @@ async fn a_change_of_the_settings_file_counts_without_a_restart_and_nonsense_cha
         app.snapshot().borrow().models.listed.iter().find(|model| model.id != before).unwrap().id.clone();
 
     fs::write(&file, format!("[models]\nopus = \"{other}\"\n")).unwrap();
-    let soon = Duration::from_secs(5);
+    let soon = Duration::from_secs(20);
     let changed = snapshots.wait_for(|snapshot| opus(snapshot) == other);
     drop(tokio::time::timeout(soon, changed).await.expect("the change is noticed").unwrap());
     assert_eq!(app.settings().models.opus, Some(other.parse().unwrap()));
@@ -184,6 +184,36 @@ async fn a_change_of_the_settings_file_counts_without_a_restart_and_nonsense_cha
     let gone =
         |snapshot: &Arc<Snapshot>| opus(snapshot) == before && snapshot.models.compact_at == Some(90_000);
     drop(tokio::time::timeout(soon, snapshots.wait_for(gone)).await.expect("it is followed").unwrap());
+    app.shutdown(SHORT).await;
+}
+
+/// Programs that save without replacing the file empty it first.
+#[tokio::test]
+async fn a_file_that_is_being_written_is_not_read() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config/config.toml");
+    let text = "[models]\neffort = \"low\"\n";
+    fs::create_dir(home.path().join("config")).unwrap();
+    fs::write(&file, text).unwrap();
+    let app = App::start(Options { log_file: true, ..options(&home, &[]) }).await.unwrap();
+    // The watcher looks every half second, so it would meet an empty file several times.
+    let saves = async {
+        for _ in 0..100 {
+            fs::write(&file, "").unwrap();
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            fs::write(&file, text).unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let forgotten = async {
+        while app.settings().models.effort.is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = saves => {}
+        () = forgotten => panic!("an empty file was taken for the settings"),
+    }
     app.shutdown(SHORT).await;
 }
 
