@@ -126,6 +126,39 @@ async fn a_body_of_a_hundred_megabytes_is_too_large() {
     assert_eq!(large.status, 200, "25 MB are fine: {}", large.text());
 }
 
+/// Most clients read the answer only when they have sent everything. A connection that closes before would be all that
+/// they see of the refusal.
+#[tokio::test]
+async fn a_client_that_sends_everything_first_reads_why_it_was_refused() {
+    use std::io::{Read as _, Write as _};
+    let fake = FakeChatGpt::start();
+    let dragoman = Launch::beside(&fake).config("[server]\nbody_limit_mb = 1\n").start().await;
+    let address = dragoman.address();
+    let body = vec![b'x'; 40 << 20];
+    let chunked = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+    let length = format!("content-length: {}", body.len());
+    for (path, token, framing, body, status) in [
+        ("/v1/messages", support::TOKEN, &length, &body, 413),
+        ("/v1/messages", support::TOKEN, &"transfer-encoding: chunked".to_owned(), &chunked, 413),
+        ("/v1/messages", "a wrong one", &length, &body, 401),
+        ("/v1/message", support::TOKEN, &length, &body, 404),
+        ("/v1/models", support::TOKEN, &length, &body, 405),
+    ] {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: {address}\r\nx-api-key: {token}\r\n{framing}\r\n\r\n");
+        let all = [head.as_bytes(), body].concat();
+        let answered = tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.write_all(&all).expect("all of it is taken");
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).expect("the answer comes");
+            String::from_utf8_lossy(&status).into_owned()
+        });
+        assert_eq!(answered.await.unwrap(), format!("HTTP/1.1 {status}"), "{path} {framing}");
+    }
+    assert!(fake.turns().is_empty());
+}
+
 /// Most large bodies are screenshots (R70): all of them arrive, byte for byte.
 #[tokio::test]
 async fn twenty_five_megabytes_of_pictures_arrive() {

@@ -10,8 +10,9 @@ use dragoman_protocol::translate::{Chat, chat_to_messages, failure_in_chat};
 use http::HeaderMap;
 
 use crate::Proxy;
+use crate::body::text_of;
 use crate::door::Door;
-use crate::messages::{AnswerForm, Exchange, Incoming, text_of};
+use crate::messages::{AnswerForm, Exchange, Incoming};
 
 /// The endpoint.
 pub(crate) async fn chat(State(proxy): State<Proxy>, request: Request) -> Response {

@@ -19,9 +19,9 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::Proxy;
+use crate::body::{read_body, text_of};
 use crate::door::Door;
 use crate::error::{failure_response, request_id, set_request_id};
-use crate::messages::{read_body, text_of};
 
 const IDLE: Duration = Duration::from_secs(600);
 

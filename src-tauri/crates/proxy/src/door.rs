@@ -8,8 +8,9 @@ use serde::Serialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::body::read_body;
 use crate::error::{failure_response, request_id, set_request_id};
-use crate::messages::{Exchange, Incoming, read_body};
+use crate::messages::{Exchange, Incoming};
 use crate::now::now;
 use crate::quota::{self, AnsweredBy};
 use crate::{Proxy, chat, responses};

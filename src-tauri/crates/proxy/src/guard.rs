@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::{HeaderMap, Method};
 
 use crate::Proxy;
+use crate::body::refuse;
 use crate::door::Door;
 use crate::error::{failure_response, request_id};
 
@@ -50,6 +51,7 @@ pub(crate) async fn token(State(proxy): State<Proxy>, request: Request, next: Ne
         next.run(request).await
     } else {
         let door = Door::of(request.uri().path(), request.headers());
+        refuse(request).await;
         failure_response(&Failure::Unauthorized, &request_id(), door)
     }
 }
@@ -57,7 +59,9 @@ pub(crate) async fn token(State(proxy): State<Proxy>, request: Request, next: Ne
 /// Nothing lives here.
 pub(crate) async fn no_such_path(request: Request) -> Response {
     let door = Door::of(request.uri().path(), request.headers());
-    failure_response(&Failure::NoSuchPath { path: request.uri().path().to_owned() }, &request_id(), door)
+    let path = request.uri().path().to_owned();
+    refuse(request).await;
+    failure_response(&Failure::NoSuchPath { path }, &request_id(), door)
 }
 
 /// Something lives here, but it answers another method.
@@ -69,6 +73,7 @@ pub(crate) async fn method_not_allowed(method: Method, request: Request) -> Resp
         _ => "GET",
     };
     let door = Door::of(&path, request.headers());
+    refuse(request).await;
     failure_response(&Failure::Method { method: method.to_string(), path, allow }, &request_id(), door)
 }
 

@@ -5,6 +5,7 @@
 //! closes its upstream connection. Not here: settings files, accounts, how the backend is called (upstream).
 
 mod activity;
+mod body;
 mod chat;
 mod config;
 mod count;

@@ -13,7 +13,6 @@ use dragoman_protocol::anthropic::request::{Content, MessagesRequest, Role};
 use dragoman_protocol::failure::Failure;
 use dragoman_protocol::openai::request as responses;
 use dragoman_protocol::route::{Pool, Route};
-use dragoman_protocol::surrogates;
 use dragoman_protocol::translate::{
     Answer, ChatAnswer, ChatForm, ChatStream, Checksum, Context, Notes, Originals, ResponsesToMessages,
     SearchRules, Searched, StaleReasoning, ToolOrder, Translated, messages_to_responses, notes_in_chat,
@@ -21,11 +20,11 @@ use dragoman_protocol::translate::{
 };
 use dragoman_upstream::{Attempt, Lane, Turn};
 use http::HeaderMap;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use uuid::Uuid;
 
 use crate::Proxy;
 use crate::activity::{Asked, Entry};
+use crate::body::text_of;
 use crate::door::Door;
 use crate::extra::{self, ExtraTool};
 use crate::now::now;
@@ -420,37 +419,6 @@ fn goes_on(request: &MessagesRequest<'_>) -> bool {
         Content::Blocks(blocks) => blocks.iter().any(|block| matches!(block, Block::ToolResult(_))),
         Content::Text(_) => false,
     })
-}
-
-/// Reads a whole body, up to the limit.
-pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, Failure> {
-    let too_large = request
-        .headers()
-        .get(http::header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok())
-        .is_some_and(|length| length > limit);
-    if too_large {
-        return Err(Failure::TooLarge { limit });
-    }
-    match Limited::new(request.into_body(), limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::TooLarge { limit }),
-        Err(error) => Err(Failure::BodyLost { message: error.to_string() }),
-    }
-}
-
-/// The body as text that JSON readers take.
-pub(crate) fn text_of(body: &Bytes) -> Result<Cow<'_, str>, Failure> {
-    let invalid = |error: std::str::Utf8Error| Failure::Invalid {
-        message: format!("the request body is not valid UTF-8: {error}"),
-        param: None,
-    };
-    match surrogates::repair(body) {
-        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(invalid),
-        Cow::Owned(bytes) => {
-            String::from_utf8(bytes).map(Cow::Owned).map_err(|error| invalid(error.utf8_error()))
-        }
-    }
 }
 
 /// An answer with a body of its own.

@@ -15,9 +15,10 @@ use dragoman_upstream::{Attempt, Turn};
 use http::HeaderMap;
 
 use crate::Proxy;
+use crate::body::text_of;
 use crate::door::Door;
 use crate::kept::Conversation;
-use crate::messages::{Asks, Exchange, begin, text_of};
+use crate::messages::{Asks, Exchange, begin};
 use crate::record::{self, Tape};
 use crate::routes::{Facts, Routed};
 use crate::threads::{Ids, header};
