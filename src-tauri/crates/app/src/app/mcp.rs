@@ -14,7 +14,7 @@ use dragoman_upstream::Web;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::settings_file::{Stamp, stamps};
+use super::settings_file::{Stamp, rest, stamps};
 use super::{App, Inner};
 use crate::paths::{Environment, Paths};
 use crate::settings::{Mcp, McpOffer};
@@ -139,9 +139,9 @@ pub(super) async fn follow(app: Weak<Inner>, stop: CancellationToken) {
         let wish = settings.borrow_and_update().mcp.clone();
         let is_off = wish.offer == McpOffer::Off;
         let Some(inner) = app.upgrade() else { return };
-        let stamps = stamps(&inner.mcp_files(&wish)).await;
-        let now = (wish, stamps);
-        if seen.as_ref() != Some(&now) {
+        let files = inner.mcp_files(&wish);
+        let now = (wish, stamps(&files).await);
+        if seen.as_ref() != Some(&now) && rest(&files, &now.1).await {
             let (wish, _) = &now;
             let Wanted { servers, problems } = match is_off {
                 true => Wanted::default(),

@@ -121,9 +121,6 @@ impl Inner {
     }
 }
 
-/// How long a changed file must have rested before it is read.
-const REST: Duration = Duration::from_millis(200);
-
 /// Follows the files that settings come from until `stop`.
 pub(super) async fn watch(app: Weak<Inner>, stop: CancellationToken) {
     let Some(files) = app.upgrade().map(|inner| {
@@ -142,12 +139,7 @@ pub(super) async fn watch(app: Weak<Inner>, stop: CancellationToken) {
             () = tokio::time::sleep(LOOK) => {}
         }
         let now = stamps(&files).await;
-        if now == seen {
-            continue;
-        }
-        // Whoever does not replace the file empties it first: half of it is not what the user wants.
-        tokio::time::sleep(REST).await;
-        if stamps(&files).await != now {
+        if now == seen || !rest(&files, &now).await {
             continue;
         }
         seen = now;
@@ -168,6 +160,14 @@ pub(super) async fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
         stamps.push(metadata.map(|metadata| (metadata.len(), metadata.modified().ok())));
     }
     stamps
+}
+
+/// True if the files stay as these stamps say for a moment. Whoever does not replace a file empties it first, and half of
+/// it is not what the user wants: what changed is read only once it rests.
+pub(super) async fn rest(files: &[PathBuf], stamped: &[Stamp]) -> bool {
+    const MOMENT: Duration = Duration::from_millis(200);
+    tokio::time::sleep(MOMENT).await;
+    stamps(files).await == stamped
 }
 
 pub(super) fn load(paths: &Paths, environment: &Environment, flags: &[Flag]) -> Result<Settings, Error> {
