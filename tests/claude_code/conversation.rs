@@ -149,6 +149,6 @@ async fn cancel_sigint() {
     running.signal("INT");
     desk.fake.until_gone("a", Duration::from_secs(5)).await;
     let outcome = running.outcome().await;
-    assert!(outcome.took < Duration::from_secs(40), "{:?}", outcome.took);
+    assert!(outcome.took < Duration::from_secs(20), "{:?}", outcome.took);
     desk.fake.assert_content();
 }

@@ -30,8 +30,8 @@ use crate::app::{Launch, ask, eventually};
 use crate::page::Page;
 use crate::tray::Tray;
 
-/// How long ending the process may take: far less than open streams get (30 s, DECISIONS 27).
-const PROMPT: Duration = Duration::from_secs(10);
+/// How long closing the listener and ending the process may take (DECISIONS 27).
+const PROMPT: Duration = Duration::from_secs(2);
 
 // === tray ===
 

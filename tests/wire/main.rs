@@ -22,10 +22,6 @@ use support::http::Whole;
 /// Longer than anything here takes on a slow machine, shorter than a person waits.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Far less than the time until anything else would end what is to end at once: a sign of life to a client that has
-/// left (10 s), the time that open streams get (30 s).
-const AT_ONCE: Duration = Duration::from_secs(6);
-
 /// A request that is answered as a stream.
 fn streaming(text: &str) -> Value {
     let mut body = support::message(text);

@@ -8,7 +8,7 @@ use support::fake::{FakeChatGpt, Gate, Rule};
 use support::http::{Call, Whole};
 use support::{Dragoman, Launch};
 
-use crate::{AT_ONCE, SOON};
+use crate::SOON;
 
 const CHAT: &str = "/v1/chat/completions";
 const RESPONSES: &str = "/v1/responses";
@@ -42,7 +42,7 @@ fn error(answer: &Whole, status: u16) -> String {
 async fn a_slow_model_is_waited_for_with_comments() {
     let fake = FakeChatGpt::start();
     let dragoman = Dragoman::start(&fake).await;
-    let slow = Duration::from_secs(20);
+    let slow = Duration::from_secs(14);
     fake.script([Rule::any("a").times(2).before(slow).text("at last")]);
     let begun = Instant::now();
     let slowly = async |path: &'static str| {
@@ -52,7 +52,7 @@ async fn a_slow_model_is_waited_for_with_comments() {
     };
     let (chat, responses) = tokio::join!(slowly(CHAT), slowly(RESPONSES));
     for (opened, text) in [&chat, &responses] {
-        assert!((Duration::from_secs(11)..Duration::from_secs(19)).contains(opened), "{opened:?}");
+        assert!((Duration::from_secs(11)..Duration::from_secs(14)).contains(opened), "{opened:?}");
         assert!(text.contains("at last"), "{text}");
     }
     assert!(chat.1.starts_with("data: {"), "a chat begins with its role: {}", chat.1);
@@ -60,7 +60,7 @@ async fn a_slow_model_is_waited_for_with_comments() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_felt_upstream_at_once() {
+async fn a_client_that_leaves_is_felt_upstream_within_a_second() {
     let fake = FakeChatGpt::start();
     let dragoman = Dragoman::start(&fake).await;
     for (path, event) in [(CHAT, ""), (RESPONSES, "response.output_text.delta")] {
@@ -74,7 +74,7 @@ async fn a_client_that_leaves_is_felt_upstream_at_once() {
         drop(answer);
         let left = Instant::now();
         fake.until_gone("a", SOON).await;
-        assert!(left.elapsed() < AT_ONCE, "{path}: {:?}", left.elapsed());
+        assert!(left.elapsed() < Duration::from_secs(1), "{path}: {:?}", left.elapsed());
         fake.forget();
     }
 }

@@ -94,6 +94,7 @@ async fn twenty_six_counts_at_once_are_answered_locally() {
         (512..=560).contains(&first),
         "4,096 times a letter are 512 tokens and a little framing: {first}"
     );
+    let begun = Instant::now();
     let texts: Vec<String> = (1..=26).map(|number| "word ".repeat(100 * number)).collect();
     let calls: Vec<_> = texts.iter().map(|text| tokio::spawn(count(text))).collect();
     let mut counts = Vec::new();
@@ -101,6 +102,7 @@ async fn twenty_six_counts_at_once_are_answered_locally() {
         counts.push(call.await.unwrap().json()["input_tokens"].as_u64().unwrap());
     }
     assert!(counts.is_sorted() && counts[25] > counts[0], "{counts:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(fake.turns().is_empty());
 }
 
@@ -116,7 +118,7 @@ async fn the_server_is_there_while_the_catalog_is_not() {
     assert_eq!(dragoman.call("GET", "/health").send().await.status, 200);
     let listed = dragoman.call("GET", "/v1/models?limit=1000").send().await.json();
     assert!(!listed["data"].as_array().unwrap().is_empty(), "the bundled list stands in");
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
