@@ -101,8 +101,8 @@ struct Tray {
 #[derive(Default)]
 struct Drawn {
     face: Option<Face>,
-    /// The icon, and whether it is the wide frame of a pulse.
-    icon: Option<(Sign, bool)>,
+    /// The icon: in a pulse not always that of the face.
+    icon: Option<Sign>,
     /// Counts the menus.
     menu: u64,
     /// What stood in the one before: a click may have been on its way when it was made anew.
@@ -157,10 +157,11 @@ impl Tray {
     fn draw(&self, handle: &AppHandle, face: Face, wide: bool, flipped: bool) -> tauri::Result<()> {
         let mut drawn = lock(&self.drawn);
         let before = drawn.face.take();
-        let icon = (face.sign, wide);
-        if drawn.icon.replace(icon) != Some(icon) {
-            // The pulse's other frame is the full overlap, as at rest.
-            self.icon.set_icon(Some(image(if wide { Sign::On } else { face.sign })))?;
+        // The pulse's other frame is the full overlap, as at rest.
+        let icon = if wide { Sign::On } else { face.sign };
+        if drawn.icon != Some(icon) {
+            self.icon.set_icon(Some(image(icon)))?;
+            drawn.icon = Some(icon);
         }
         if before.as_ref().is_none_or(|before| before.line != face.line) {
             self.icon.set_tooltip(Some(&face.line))?;

@@ -20,7 +20,7 @@ export function About() {
   const asked = useAsked('about', (signal) => api.about(signal));
   const about = asked.value;
   // All of it at once: what came later would push the buttons from under the pointer.
-  if (!snapshot || !about) return html`<${Page} title=${words.title}>${asked.error != null && html`<${ErrorNote} error=${asked.error} />`}<//>`;
+  if (!snapshot || !about) return html`<${Page} title=${words.title}>${asked.error != null && html`<${ErrorNote} error=${asked.error} again=${asked.again} />`}<//>`;
   return html`<${Page} title=${words.title}>
     <${Group}>
       <${Row} title=${html`<strong>Dragoman</strong> <span id="version">${snapshot.version}</span>`} about=${words.what} />

@@ -4,7 +4,7 @@ import { api } from '../verbs.js';
 import { amount, took } from '../format.js';
 import { Button, Line, Menu, Select } from '../parts/controls.js';
 import { Empty, ErrorNote, Group, Note, Page, Row, Table } from '../parts/layout.js';
-import { inWords, told, useSettings, useSnapshot, useStore } from '../store.js';
+import { inWords, told, useSettings, useSnapshot } from '../store.js';
 import { text } from '../strings.js';
 import { html, useState } from '../vendor/ui.js';
 import { EFFORTS, presets, read, write } from '../rules.js';
@@ -33,6 +33,8 @@ export function Models() {
   const { families, scenarios, names, listed, source, window } = snapshot.models;
   const rows = [...families, ...scenarios, ...names];
   const ruled = rows.filter(({ rule }) => rule != null);
+  // Who pays is a question only then.
+  const both = new Set(snapshot.accounts.map(({ kind }) => kind === 'api_key')).size > 1;
   const reset = () => change(ruled.map(({ asks }) => [asks, null]), rows, words.isReset);
   return html`<${Page} title=${words.title} action=${html`
     <${Menu} label=${words.presets}>
@@ -43,15 +45,15 @@ export function Models() {
     <p class="muted">${words.about(amount(window))}</p>
     <${Group}>
       <${Head} />
-      ${families.map((mapped) => html`<${Rule} key=${mapped.asks} mapped=${mapped} listed=${listed} />`)}
+      ${families.map((mapped) => html`<${Rule} key=${mapped.asks} mapped=${mapped} listed=${listed} both=${both} />`)}
     <//>
     <${Group} title=${words.scenarios}>
       <${Head} />
-      ${scenarios.map((mapped) => html`<${Rule} key=${mapped.asks} mapped=${mapped} listed=${listed} kind="scenario" />`)}
+      ${scenarios.map((mapped) => html`<${Rule} key=${mapped.asks} mapped=${mapped} listed=${listed} both=${both} kind="scenario" />`)}
     <//>
     <${Group} title=${words.names} id="names">
       ${names.length > 0 && html`<${Head} />`}
-      ${names.map((mapped) => html`<${Rule} key=${mapped.asks} mapped=${mapped} listed=${listed} kind="name" />`)}
+      ${names.map((mapped) => html`<${Rule} key=${mapped.asks} mapped=${mapped} listed=${listed} both=${both} kind="name" />`)}
       <${NewName} listed=${listed} />
     <//>
     <${Group} title=${words.resolve}><${Resolve} /><//>
@@ -80,10 +82,9 @@ const Head = () => html`<div class="map map-head small muted" aria-hidden="true"
 
 /**
  * One row of the map.
- * @param {{ mapped: Mapped, listed: Listed[], kind?: 'family' | 'scenario' | 'name' }} props
+ * @param {{ mapped: Mapped, listed: Listed[], both: boolean, kind?: 'family' | 'scenario' | 'name' }} props `both`: subscriptions and API keys
  */
-function Rule({ mapped, listed, kind = 'family' }) {
-  const accounts = useStore((state) => state.snapshot?.accounts) ?? [];
+function Rule({ mapped, listed, both, kind = 'family' }) {
   const [result, setResult] = useState(/** @type {{ tone: '' | 'bad', words: string } | null} */ (null));
   const { asks, problem, why } = mapped;
   const rule = read(mapped.rule, listed);
@@ -100,8 +101,6 @@ function Rule({ mapped, listed, kind = 'family' }) {
   /** @param {Partial<Rule>} change */
   const set = (change) => api.models.rule(asks, write({ ...rule, ...change }));
   const base = rule.model || mapped.model || '';
-  // Who pays is a question only where there are both.
-  const pays = rule.pool || new Set(accounts.map(({ kind }) => kind === 'api_key')).size > 1;
   /** @param {AbortSignal} signal */
   const test = async (signal) => {
     setResult(null);
@@ -126,7 +125,7 @@ function Rule({ mapped, listed, kind = 'family' }) {
       <${Select} id=${`tier-${asks}`} label=${words.tierFor(title)} value=${rule.tier} disabled=${!base}
         options=${[['', words.asAskedShort], ...TIERS.map((tier) => [tier, words.tierNames[tier]])]}
         onPick=${(/** @type {string} */ tier) => set({ model: base, tier })} />
-      ${pays && html`<${Select} id=${`pool-${asks}`} label=${words.poolFor(title)} value=${rule.pool} disabled=${!base} options=${words.pools}
+      ${(both || rule.pool) && html`<${Select} id=${`pool-${asks}`} label=${words.poolFor(title)} value=${rule.pool} disabled=${!base} options=${words.pools}
         onPick=${(/** @type {string} */ pool) => set({ model: base, pool })} />`}
     </span>
     <span class="map-test">${(kind === 'family' || (kind === 'scenario' && mapped.model)) && html`<${Button} kind="quiet" label=${words.testThis(title)} onPress=${test} onError=${failed}>${words.test}<//>`}
