@@ -137,7 +137,11 @@ async fn nothing_is_asked_until_it_is_switched_on_and_a_version_is_told_once() {
     page.click("#update-check").await;
     eventually("it was asked again", async || asked(&fake) == 2).await;
     let tray = Tray::of(&page).await;
+    let runs = || page.descendant("dragoman-deskto").is_some(); // its first 15 letters
+    assert!(runs());
     tray.click("Quit").await;
+    // While the first one is on its way out, a second would only tell it to open its window.
+    eventually("it has ended", async || !runs()).await;
     let mut again = page.again().arg("--background").spawn().unwrap();
     eventually("the next start asks", async || asked(&fake) == 3).await;
     tokio::time::sleep(QUIET).await;
